@@ -1,0 +1,168 @@
+"""A shop's world in one vocabulary, whatever the platform.
+
+Everything here is frozen. Times are aware and in UTC, money is a Decimal with its currency, ids are text,
+and what the platform leaves empty is None (never an empty string). Structs encode to JSON and back without loss.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from msgspec import Struct
+
+
+class Money(Struct, frozen=True):
+    """An amount in one currency (ISO 4217)."""
+
+    amount: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+
+class Address(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A postal address; `country` is ISO 3166 alpha-2."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    line1: str | None = None
+    line2: str | None = None
+    city: str | None = None
+    region: str | None = None
+    postcode: str | None = None
+    country: str | None = None
+    phone: str | None = None
+
+
+class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who bought. A guest has no `id`; e-mail and phone are as the customer typed them, trimmed."""
+
+    id: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    locale: str | None = None
+
+
+class LineItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of an order. `name` is plain text, entities decoded."""
+
+    id: str
+    name: str
+    quantity: int
+    total: Money
+    product_id: str | None = None
+    variation_id: str | None = None
+    sku: str | None = None
+
+
+class Shipment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One parcel. `shipped_at` is a moment; where the platform knows only the day, `shipped_on_day` is true
+    and `shipped_at` is that day's start in the store's zone. `items` names line items and quantities, where known.
+    """
+
+    id: str
+    carrier: str | None = None
+    tracking_number: str | None = None
+    tracking_url: str | None = None
+    shipped_at: datetime | None = None
+    shipped_on_day: bool = False
+    delivered_at: datetime | None = None
+    items: tuple[tuple[str, int], ...] = ()
+
+
+class Refund(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Money given back. `created_at` is None where the platform does not tell it with the order."""
+
+    id: str
+    amount: Money
+    reason: str | None = None
+    created_at: datetime | None = None
+
+
+class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An order as it is now.
+
+    `number` is what people see, `id` what the API wants. `status` is the platform's word, without prefixes.
+    `draft` marks an abandoned or unfinished checkout, `trashed` an order in the bin. `meta` holds the order's
+    scalar custom fields as text. `payment_url` is where the customer can still pay.
+    """
+
+    id: str
+    number: str
+    status: str
+    created_at: datetime
+    modified_at: datetime
+    total: Money
+    customer: Customer
+    billing: Address = Address()
+    shipping: Address = Address()
+    paid_at: datetime | None = None
+    completed_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    items: tuple[LineItem, ...] = ()
+    shipments: tuple[Shipment, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    coupons: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    meta: dict[str, str] = {}
+    payment_method: str | None = None
+    payment_title: str | None = None
+    shipping_method: str | None = None
+    customer_note: str | None = None
+    payment_url: str | None = None
+    source: str | None = None
+    locale: str | None = None
+    needs_shipping: bool = True
+    draft: bool = False
+    trashed: bool = False
+    test: bool = False
+
+    @property
+    def refunded_in_full(self) -> bool:
+        """Whether everything that was paid has been given back."""
+        given_back = sum((refund.amount.amount for refund in self.refunds), Decimal(0))
+        return self.status == "refunded" or (given_back > 0 and given_back >= self.total.amount)
+
+
+class Coupon(Struct, frozen=True, kw_only=True):
+    """A single-use coupon to be made. Exactly one of `percent` and `amount` is given; `email` limits who may use it."""
+
+    code: str
+    percent: Decimal | None = None
+    amount: Money | None = None
+    expires_at: datetime | None = None
+    email: str | None = None
+    description: str = ""
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """What makes a store that store: compared whenever it may have changed under the same configuration."""
+
+    url: str
+    site_id: str | None = None
+    currency: str | None = None
+
+
+class Finding(Struct, frozen=True):
+    """Something `check --online` has to say: the cause and the cure, in words for a shop owner."""
+
+    fatal: bool
+    message: str
+
+
+class StoreInfo(Struct, frozen=True, kw_only=True):
+    """What `check()` learnt about a store. `skew` is the store's clock minus ours; None is 'could not be told'."""
+
+    identity: Identity
+    name: str | None = None
+    version: str | None = None
+    timezone: str | None = None
+    statuses: tuple[str, ...] = ()
+    can_write: bool | None = None
+    skew: timedelta = timedelta(0)
+    findings: tuple[Finding, ...] = ()

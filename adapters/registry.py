@@ -1,0 +1,78 @@
+"""Which platforms there are, and how an adapter to one comes about.
+
+A platform is a module with two names in it:
+
+    class Settings(pydantic.BaseModel)      the keys that a store on it has in config.yaml
+    def create(**settings) -> StoreAdapter  those keys, secrets as plain text; `timeout`, `clock`, `sleep`
+
+Those built in are the folders beside this file that hold an adapter.py. Other people's are found by their
+entry point in the group "aftersale.adapters", whose name is the platform's and whose value is the module's:
+
+    [project.entry-points."aftersale.adapters"]
+    bigcommerce = "aftersale_bigcommerce"
+
+Nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+import adapters
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from adapters.base import StoreAdapter
+
+GROUP = "aftersale.adapters"
+
+
+class UnknownPlatformError(LookupError):
+    """No adapter of that name is installed."""
+
+
+class _Platform(Protocol):
+    Settings: type[BaseModel]
+
+    def create(self, **settings: object) -> StoreAdapter: ...
+
+
+def platforms() -> tuple[str, ...]:
+    """The names of all platforms that a store can be on, sorted."""
+    return tuple(sorted(_modules()))
+
+
+def settings_of(platform: str) -> type[BaseModel]:
+    """The model of a store's own keys on that platform. Raises UnknownPlatformError."""
+    return _load(platform).Settings
+
+
+def create(platform: str, **settings: object) -> StoreAdapter:
+    """An adapter to one store. Raises UnknownPlatformError, or ValueError for settings that cannot be."""
+    return _load(platform).create(**settings)
+
+
+def _load(platform: str) -> _Platform:
+    modules = _modules()
+    if platform not in modules:
+        near = get_close_matches(platform, modules, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(modules))}"
+        raise UnknownPlatformError(f"there is no platform '{platform}'; {hint}")
+    return cast("_Platform", import_module(modules[platform]))
+
+
+def _modules() -> dict[str, str]:
+    """Each platform's module, by name. One built in cannot be replaced by a stranger of the same name."""
+    strangers = {point.name: point.value for point in entry_points(group=GROUP)}
+    built_in = {
+        module.name: f"{adapters.__name__}.{module.name}"
+        for module in pkgutil.iter_modules(adapters.__path__)
+        if any(Path(folder, module.name, "adapter.py").is_file() for folder in adapters.__path__)
+    }
+    return strangers | built_in

@@ -1,0 +1,394 @@
+"""WooCommerce's REST API v3 as it really answers: signed requests, tolerant decoding, its errors told
+apart.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+import requests
+from msgspec import Struct
+from requests.auth import HTTPBasicAuth
+from woocommerce.oauth import OAuth
+
+from adapters.errors import AdapterError, AuthFailed, Rejected, Unavailable, UnknownOutcome
+from adapters.http import Answer, Auth, Http, Params, http_date
+from adapters.urls import store_url
+
+INDEX = "/wp-json/"
+API = "/wp-json/wc/v3/"
+PAGE = 100
+"""The most orders WooCommerce gives in one answer."""
+SIGNATURE_TOLERANCE = timedelta(minutes=15)
+
+# PHP is loosely typed, and plugins more so: any scalar may come as text or number, an empty object as [].
+Scalar = str | int | float | bool | None
+Id = str | int
+
+
+class RawAddress(Struct, gc=False):
+    first_name: Scalar = None
+    last_name: Scalar = None
+    company: Scalar = None
+    address_1: Scalar = None
+    address_2: Scalar = None
+    city: Scalar = None
+    state: Scalar = None
+    postcode: Scalar = None
+    country: Scalar = None
+    email: Scalar = None
+    phone: Scalar = None
+
+
+class RawMeta(Struct, gc=False):
+    key: Scalar = None
+    value: Any = None
+
+
+class RawItem(Struct, gc=False):
+    id: Id
+    name: Scalar = None
+    product_id: Scalar = None
+    variation_id: Scalar = None
+    quantity: Scalar = None
+    total: Scalar = None
+    sku: Scalar = None
+
+
+class RawShipping(Struct, gc=False):
+    method_title: Scalar = None
+
+
+class RawCoupon(Struct, gc=False):
+    code: Scalar = None
+
+
+class RawRefund(Struct, gc=False):
+    id: Id
+    reason: Scalar = None
+    total: Scalar = None
+
+
+class RawOrder(Struct):
+    id: Id
+    status: str
+    currency: str
+    number: Scalar = None
+    total: Scalar = None
+    customer_id: Scalar = None
+    billing: RawAddress | list[Any] | None = None
+    shipping: RawAddress | list[Any] | None = None
+    payment_method: Scalar = None
+    payment_method_title: Scalar = None
+    created_via: Scalar = None
+    customer_note: Scalar = None
+    payment_url: Scalar = None
+    needs_processing: bool | None = None
+    date_created_gmt: Scalar = None
+    date_modified_gmt: Scalar = None
+    date_completed_gmt: Scalar = None
+    date_paid_gmt: Scalar = None
+    meta_data: list[RawMeta] | None = None
+    line_items: list[RawItem] | None = None
+    shipping_lines: list[RawShipping] | None = None
+    coupon_lines: list[RawCoupon] | None = None
+    refunds: list[RawRefund] | None = None
+
+
+class RawStamp(Struct):
+    """What is left of an order that could not be understood: enough to name it and to walk on."""
+
+    id: Any = None
+    date_modified_gmt: Any = None
+    reason: str = ""
+
+
+class RawNote(Struct):
+    id: Id
+    note: str = ""
+    # Naive, in UTC.
+    date_created_gmt: datetime = datetime.min  # noqa: DTZ901
+
+    @property
+    def written_at(self) -> datetime:
+        return self.date_created_gmt.replace(tzinfo=UTC)
+
+
+class RawFulfillment(Struct):
+    id: Id
+    is_fulfilled: bool | None = None
+    date_updated: Scalar = None
+    meta_data: list[RawMeta] | None = None
+
+
+class RawCreated(Struct):
+    id: Id
+
+
+class _Problem(Struct):
+    code: Any = None
+    message: Any = None
+    data: Any = None
+
+
+T = TypeVar("T")
+
+_ORDERS = msgspec.json.Decoder(list[RawOrder])
+_ORDER = msgspec.json.Decoder(RawOrder)
+_STAMP = msgspec.json.Decoder(RawStamp)
+# PHP turns a list with a gap into an object; a plugin that hides orders from the answer makes such gaps.
+_ONE_BY_ONE = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, msgspec.Raw])
+_PROBLEM = msgspec.json.Decoder(_Problem)
+
+
+_READ_WRITE = "Give it Read/Write in WooCommerce → Settings → Advanced → REST API."
+
+
+class NoRoute(Unavailable):
+    """The REST API, or this part of it, is not there at all: no word about an order."""
+
+
+class Unreadable(Unavailable):
+    """The store answered a read, but not in JSON."""
+
+
+class Refused(Rejected):
+    """A refusal with WooCommerce's own `code` for it, and the names of the `fields` it did not like."""
+
+    def __init__(self, message: str, code: str, fields: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.code = code
+        self.fields = fields
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of orders, the store's time when it answered, and its count of all that match, as far as it
+    says.
+    """
+
+    orders: list[RawOrder | RawStamp]
+    answered_at: datetime | None
+    total: int | None
+
+
+class Client:
+    """Speaks to one store. The arguments are those of `adapters.woocommerce.create`."""
+
+    def __init__(
+        self,
+        url: str,
+        consumer_key: str,
+        consumer_secret: str,
+        *,
+        timeout: float,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.url = store_url(url)
+        key, secret = consumer_key.strip(), consumer_secret.strip()
+        if not (key.isascii() and secret.isascii()):
+            raise ValueError("consumer_key and consumer_secret are plain letters and digits: copy them again")
+        auth = _oauth(key, secret, clock) if self.url.startswith("http:") else HTTPBasicAuth(key, secret)
+        self.http = Http(self.url, auth, self._judge, timeout=timeout, clock=clock, sleep=sleep)
+
+    def get(self, route: str, type_: type[T], params: Params | None = None) -> T:
+        """Read a route under /wp-json/wc/v3/."""
+        return self._decode(self.http.read(API + route, params), msgspec.json.Decoder(type_))
+
+    def index(self, type_: type[T], params: Params) -> T:
+        """Read WordPress's own index, unsigned: WordPress would take WooCommerce's key for a wrong
+        password.
+        """
+        return self._decode(self.http.read(INDEX, params, signed=False), msgspec.json.Decoder(type_))
+
+    def orders(self, params: Params) -> Listed:
+        """A page of orders; those that cannot be understood come as RawStamp."""
+        answer = self.http.read(API + "orders", params)
+        total = answer.headers.get("X-WP-Total", "")
+        return Listed(
+            self._orders_in(answer),
+            http_date(answer.headers.get("Date")),
+            int(total) if total.isascii() and total.isdigit() else None,
+        )
+
+    def order(self, order_id: str) -> RawOrder | RawStamp:
+        """One order, trashed or not. Raises NotFound."""
+        answer = self.http.read(f"{API}orders/{order_id}")
+        try:
+            return _ORDER.decode(answer.body)
+        except msgspec.ValidationError as error:
+            return RawStamp(id=order_id, reason=_why(error))
+        except msgspec.DecodeError:
+            raise self._unreadable(answer) from None
+
+    def write(self, method: str, route: str, payload: object) -> None:
+        """Change something where the answer's content does not matter, only that it is whole."""
+        self._decode_written(self.http.write(method, API + route, payload), RawCreated)
+
+    def create(self, route: str, payload: object) -> str:
+        """Make something; returns its id."""
+        return str(self._decode_written(self.http.write("POST", API + route, payload), RawCreated).id)
+
+    def _orders_in(self, answer: Answer) -> list[RawOrder | RawStamp]:
+        try:
+            return list(_ORDERS.decode(answer.body))
+        except msgspec.ValidationError:
+            pass  # At least one order is odd: set that one aside, keep the others.
+        except msgspec.DecodeError:
+            raise self._unreadable(answer) from None
+        try:
+            pieces = _ONE_BY_ONE.decode(answer.body)
+        except msgspec.ValidationError:
+            raise Unavailable(
+                f"{self.http.where} answered {answer.asked} with something else than orders."
+            ) from None
+        return [_one_order(piece) for piece in (pieces.values() if isinstance(pieces, dict) else pieces)]
+
+    def _decode(self, answer: Answer, decoder: msgspec.json.Decoder[T]) -> T:
+        try:
+            return decoder.decode(answer.body)
+        except msgspec.ValidationError as error:
+            raise Unavailable(f"{self.http.where} answered {answer.asked} oddly: {_why(error)}.") from None
+        except msgspec.DecodeError:
+            raise self._unreadable(answer) from None
+
+    def _decode_written(self, answer: Answer, type_: type[T]) -> T:
+        try:
+            return msgspec.json.decode(answer.body, type=type_)
+        except msgspec.DecodeError:
+            raise UnknownOutcome(
+                f"{self.http.where} took {answer.asked}, but its answer is unreadable. "
+                "Whether the change was made is not known."
+            ) from None
+
+    def _unreadable(self, answer: Answer) -> Unreadable:
+        """What is wrong with a body that is no JSON, told from how it begins and ends."""
+        where, body = self.http.where, answer.body.strip()
+        if not body:
+            return Unreadable(
+                f"{where} answered {answer.asked} with nothing at all. See the server's PHP error log."
+            )
+        if re.match(rb"<(!doctype|html|head)\b", body, re.IGNORECASE):
+            return Unreadable(
+                f"{where} answered {answer.asked} with a web page instead of JSON: a cache, a firewall or a "
+                "maintenance page stands in between. Let requests to /wp-json/ through."
+            )
+        if body[:1] in b"[{":
+            return Unreadable(f"{where} answered {answer.asked} with broken JSON: the answer was cut off.")
+        return Unreadable(
+            f"{where} answered with something before the JSON (a PHP notice? a byte order mark?). Set "
+            " WP_DEBUG_DISPLAY to false in wp-config.php, and see the PHP error log for the plugin at fault."
+        )
+
+    def _judge(self, answer: Answer) -> AdapterError | None:
+        """What WooCommerce means by an answer of 400 or above; None where the status says it all."""
+        problem = _problem(answer.body)
+        code = _slug(problem.code)
+        match answer.status:
+            case 401 | 403:
+                return AuthFailed(
+                    f"{self.http.where} answered {answer.asked}: {self._denied(code, problem.message)}"
+                )
+            case 404 if code in ("", "rest_no_route"):
+                return NoRoute(
+                    f"{self.http.where} has no {answer.asked}. Is WooCommerce active? Is WordPress in a "
+                    "subfolder that `url` should name? Are the permalinks (Settings → Permalinks) 'Plain'? "
+                    "They must be anything else."
+                )
+            case 400:
+                fields = _fields(problem.data)
+                what = f"{code}: {', '.join(fields)}" if fields else code or "400"
+                return Refused(f"{self.http.where} refuses {answer.asked} ({what}).", code, fields)
+        return None
+
+    def _denied(self, code: str, message: object) -> str:
+        """The cause and the cure of a 401 or 403. WooCommerce's words may be translated: they only help."""
+        said = message if isinstance(message, str) else ""
+        skew = self.http.skew or timedelta(0)
+        if code == "woocommerce_rest_authentication_error":
+            if "timestamp" in said or (self.url.startswith("http:") and abs(skew) > SIGNATURE_TOLERANCE):
+                return (
+                    f"invalid timestamp. The store's clock and this machine's are {_minutes(skew)} apart, "
+                    "and signatures allow 15 minutes. Set both by NTP."
+                )
+            if "write permissions" in said:
+                return f"the key may only read. {_READ_WRITE}"
+            if "read permissions" in said:
+                return f"the key may only write. {_READ_WRITE}"
+        if code.startswith("woocommerce_rest_authentication"):
+            return (
+                "the consumer_key or consumer_secret is wrong, revoked or for another shop. Make a new one."
+            )
+        if code.startswith("woocommerce_rest_cannot"):
+            return (
+                "the key's user lacks the right (it must be a shop manager or administrator), or the web "
+                "server drops the Authorization header."
+            )
+        return (
+            "access denied, not by WooCommerce: a security plugin or firewall blocks the REST API. "
+            "Let this machine's requests to /wp-json/wc/v3/ through."
+        )
+
+
+def _oauth(key: str, secret: str, clock: Callable[[], datetime]) -> Auth:
+    """Over plain http WooCommerce takes OAuth 1.0a only, in the query."""
+
+    def sign(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        moment = int(clock().timestamp())
+        oauth = OAuth(
+            prepared.url, key, secret, version="wc/v3", method=prepared.method, oauth_timestamp=moment
+        )
+        # The package draws from 100 million nonces, and a repeated one is a 401: after 4,000 requests, one in
+        # ten.
+        oauth.generate_nonce = lambda: secrets.token_hex(16)
+        prepared.url = oauth.get_oauth_url()
+        return prepared
+
+    return sign
+
+
+def _one_order(piece: msgspec.Raw) -> RawOrder | RawStamp:
+    try:
+        return _ORDER.decode(piece)
+    except msgspec.ValidationError as error:
+        reason = _why(error)
+    try:
+        stamp = _STAMP.decode(piece)
+    except msgspec.ValidationError:
+        stamp = RawStamp()
+    stamp.reason = reason
+    return stamp
+
+
+def _why(error: msgspec.ValidationError) -> str:
+    """msgspec names types and paths, never values: nothing personal is in it."""
+    return str(error).replace("`", "'")
+
+
+def _problem(body: bytes) -> _Problem:
+    try:
+        return _PROBLEM.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Problem()
+
+
+def _slug(code: object) -> str:
+    """A code as WordPress writes them; anything else is not repeated to anyone."""
+    return code if isinstance(code, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,80}", code) else ""
+
+
+def _fields(data: object) -> tuple[str, ...]:
+    """The parameters that WordPress found wrong. `data` may be an int, and `params` a list or an object."""
+    params = data.get("params") if isinstance(data, dict) else None
+    return tuple(slug for name in params if (slug := _slug(name))) if isinstance(params, dict | list) else ()
+
+
+def _minutes(skew: timedelta) -> str:
+    return f"{abs(skew).total_seconds() / 60:.0f} minutes" if skew else "too far"

@@ -1,0 +1,307 @@
+"""WooCommerce's orders, told in the words of `adapters.model`. Pure: nothing is asked of the store here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, tzinfo
+from datetime import time as time_of_day
+from decimal import Decimal, InvalidOperation
+from html import unescape
+from typing import Any
+
+from adapters.base import Broken
+from adapters.model import Address, Customer, LineItem, Money, Order, Refund, Shipment
+from adapters.woocommerce.client import (
+    RawAddress,
+    RawFulfillment,
+    RawItem,
+    RawMeta,
+    RawOrder,
+    RawRefund,
+    RawStamp,
+)
+
+TAGS = "aftersale_tags"
+TRACKING = "_wc_shipment_tracking_items"
+DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft"})
+TRASH = "trash"
+
+_LANGUAGE = ("wpml_language", "trp_language", "_locale", "locale")
+_TEST_MODE = {"_wcpay_mode": "test", "_ppcp_paypal_payment_mode": "sandbox"}
+_LONGEST_META = 255
+_NO_ADDRESS = Address()
+_MIDNIGHT = time_of_day()
+
+Zone = Callable[[], tzinfo]
+"""Asked only where a time without a zone turns up: to know it may cost a request."""
+
+
+class NotUnderstoodError(ValueError):
+    """An order that makes no sense; the text says why, without personal data."""
+
+
+def normalise(raw: RawOrder | RawStamp, zone: Zone) -> Order | Broken:
+    """One order, or why it cannot be understood."""
+    if isinstance(raw, RawStamp):
+        return Broken(str(raw.id) if raw.id is not None else "unknown", raw.reason)
+    try:
+        return _order(raw, zone)
+    except NotUnderstoodError as error:
+        return Broken(str(raw.id), str(error))
+
+
+def modified_at(raw: RawOrder | RawStamp) -> datetime | None:
+    """When an order was last changed, by the store's clock, to the second; None for the odd ones without."""
+    return _moment(raw.date_modified_gmt)
+
+
+def _order(raw: RawOrder, zone: Zone) -> Order:
+    created, modified = _moment(raw.date_created_gmt), _moment(raw.date_modified_gmt)
+    created = created or modified
+    if created is None:
+        raise NotUnderstoodError("it has neither a date_created_gmt nor a date_modified_gmt that is a date")
+    currency = raw.currency
+    billing = raw.billing if isinstance(raw.billing, RawAddress) else None
+    shipping = raw.shipping if isinstance(raw.shipping, RawAddress) else None
+    status = raw.status.removeprefix("wc-")
+    order_id = str(raw.id)
+    meta = _meta(raw.meta_data or ())
+    locale = next((meta[key] for key in _LANGUAGE if key in meta), None)
+    return Order(
+        id=order_id,
+        number=_text(raw.number) or order_id,
+        status=status,
+        created_at=created,
+        modified_at=modified or created,
+        total=_money(raw.total, currency, "total"),
+        customer=_customer(raw, billing, shipping, locale),
+        billing=_address(billing),
+        shipping=_address(shipping),
+        paid_at=_moment(raw.date_paid_gmt),
+        completed_at=_moment(raw.date_completed_gmt),
+        items=tuple([_item(item, currency) for item in raw.line_items or ()]),
+        shipments=_tracked(raw.meta_data or (), zone),
+        refunds=tuple([_refund(refund, currency) for refund in raw.refunds or ()]),
+        coupons=tuple([code for line in raw.coupon_lines or () if (code := _text(line.code))]),
+        tags=tags_in(raw),
+        meta=meta,
+        payment_method=_text(raw.payment_method),
+        payment_title=_name(raw.payment_method_title),
+        shipping_method=_name(raw.shipping_lines[0].method_title) if raw.shipping_lines else None,
+        customer_note=_text(raw.customer_note),
+        payment_url=_text(raw.payment_url),
+        source=_text(raw.created_via),
+        locale=locale,
+        needs_shipping=bool(raw.shipping_lines) or raw.needs_processing is not False,
+        draft=status in DRAFTS,
+        trashed=status == TRASH,
+        test=any(meta.get(key) == mode for key, mode in _TEST_MODE.items()),
+    )
+
+
+def tags_in(raw: RawOrder) -> tuple[str, ...]:
+    """The tags of an order: comma separated in one meta field, for a merchant to edit."""
+    return split_tags(
+        *[str(entry.value) for entry in raw.meta_data or () if entry.key == TAGS and entry.value]
+    )
+
+
+def split_tags(*texts: str) -> tuple[str, ...]:
+    """The tags in some texts, each once, in order."""
+    return tuple(
+        dict.fromkeys(tag for text in texts for part in re.split("[,،\n]", text) if (tag := part.strip()))
+    )
+
+
+def fulfilled(raw: Iterable[RawFulfillment], zone: Zone) -> tuple[Shipment, ...]:
+    """The parcels in WooCommerce's own fulfilments. Their dates are local and have no GMT twin."""
+    return tuple(_fulfillment(one, zone) for one in raw)
+
+
+def _customer(
+    raw: RawOrder, billing: RawAddress | None, shipping: RawAddress | None, locale: str | None
+) -> Customer:
+    billed, shipped = billing or RawAddress(), shipping or RawAddress()
+    customer_id = _text(raw.customer_id)
+    return Customer(
+        id=customer_id if customer_id != "0" else None,
+        email=_text(billed.email),
+        phone=_text(billed.phone) or _text(shipped.phone),
+        first_name=_name(billed.first_name) or _name(shipped.first_name),
+        last_name=_name(billed.last_name) or _name(shipped.last_name),
+        locale=locale,
+    )
+
+
+def _address(raw: RawAddress | None) -> Address:
+    if raw is None:
+        return _NO_ADDRESS
+    return Address(
+        first_name=_name(raw.first_name),
+        last_name=_name(raw.last_name),
+        company=_name(raw.company),
+        line1=_text(raw.address_1),
+        line2=_text(raw.address_2),
+        city=_text(raw.city),
+        region=_text(raw.state),
+        postcode=_text(raw.postcode),
+        country=_text(raw.country),
+        phone=_text(raw.phone),
+    )
+
+
+def _item(raw: RawItem, currency: str) -> LineItem:
+    product, variation = _text(raw.product_id), _text(raw.variation_id)
+    return LineItem(
+        id=str(raw.id),
+        name=_name(raw.name) or "",
+        quantity=_quantity(raw.quantity),
+        total=_money(raw.total, currency, "line_items.total"),
+        product_id=product if product != "0" else None,
+        variation_id=variation if variation != "0" else None,
+        sku=_text(raw.sku),
+    )
+
+
+def _refund(raw: RawRefund, currency: str) -> Refund:
+    amount = _money(raw.total, currency, "refunds.total")
+    return Refund(id=str(raw.id), amount=Money(abs(amount.amount), currency), reason=_text(raw.reason))
+
+
+def _meta(entries: Iterable[RawMeta]) -> dict[str, str]:
+    """The scalar fields with something in them; of a key that comes twice, the latest."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        key, value = entry.key, _text(entry.value)
+        if isinstance(key, str) and value is not None and len(value) <= _LONGEST_META:
+            found[key] = value
+    return found
+
+
+def _tracked(entries: Iterable[RawMeta], zone: Zone) -> tuple[Shipment, ...]:
+    """The parcels that Shipment Tracking and Advanced Shipment Tracking keep in one meta field."""
+    parcels: list[Shipment] = []
+    for entry in entries:
+        if entry.key != TRACKING:
+            continue
+        listed = entry.value.values() if isinstance(entry.value, dict) else entry.value
+        for parcel in listed if isinstance(listed, Iterable) and not isinstance(listed, str) else ():
+            if isinstance(parcel, dict):
+                parcels.append(_parcel(parcel, len(parcels) + 1, zone))
+    return tuple(parcels)
+
+
+def _parcel(raw: Mapping[str, Any], position: int, zone: Zone) -> Shipment:
+    number = _text(raw.get("tracking_number"))
+    shipped_at, on_day = _shipped(_text(raw.get("date_shipped")), zone)
+    return Shipment(
+        id=_text(raw.get("tracking_id")) or number or str(position),
+        carrier=_name(raw.get("tracking_provider")) or _name(raw.get("custom_tracking_provider")),
+        tracking_number=number,
+        tracking_url=_text(raw.get("custom_tracking_link")),
+        shipped_at=shipped_at,
+        shipped_on_day=on_day,
+    )
+
+
+def _shipped(text: str | None, zone: Zone) -> tuple[datetime | None, bool]:
+    """When a parcel left, and whether only the day is known; what cannot be read is no date."""
+    if text is None:
+        return None, False
+    try:
+        return _shipping_time(text, zone())
+    except (ValueError, OverflowError, OSError):
+        return None, False
+
+
+def _shipping_time(text: str, tz: tzinfo) -> tuple[datetime | None, bool]:
+    """Plugins write Unix seconds, or a date. A day alone is a midnight: the shop's, or UTC's."""
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        day = date.fromisoformat(text[:10])
+    elif float(text) == 0:
+        return None, False
+    else:
+        moment = datetime.fromtimestamp(float(text), UTC)
+        local = moment.astimezone(tz)
+        if _MIDNIGHT not in (moment.time(), local.time()):
+            return moment, False
+        day = local.date() if local.time() == _MIDNIGHT else moment.date()
+    return datetime.combine(day, _MIDNIGHT, tz).astimezone(UTC), True
+
+
+def _fulfillment(raw: RawFulfillment, zone: Zone) -> Shipment:
+    meta = {entry.key: entry.value for entry in raw.meta_data or ()}
+    shipped_at = _local(meta.get("_date_fulfilled") or raw.date_updated, zone) if raw.is_fulfilled else None
+    items = meta.get("_items")
+    return Shipment(
+        # Marked, because tracking plugins number their parcels too.
+        id=f"fulfillment-{raw.id}",
+        carrier=_name(meta.get("_shipment_provider")),
+        tracking_number=_text(meta.get("_tracking_number")),
+        tracking_url=_text(meta.get("_tracking_url")),
+        shipped_at=shipped_at,
+        items=tuple(
+            (item_id, _quantity(item.get("qty")))
+            for item in (items if isinstance(items, list) else ())
+            if isinstance(item, dict) and (item_id := _text(item.get("item_id")))
+        ),
+    )
+
+
+def _local(value: object, zone: Zone) -> datetime | None:
+    """A time on the shop's wall clock."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=zone()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _moment(value: object) -> datetime | None:
+    """A *_gmt field. WordPress writes an unset date as null, as zeros, or as the year -1."""
+    if not isinstance(value, str):
+        return None
+    try:
+        # Without a zone it is 19 long. Parsing with one is a good deal faster than adding it afterwards.
+        return datetime.fromisoformat(f"{value}Z" if len(value) == 19 else value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _money(value: object, currency: str, field: str) -> Money:
+    if value is None or value == "":
+        return Money(Decimal(0), currency)
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        raise NotUnderstoodError(f"its {field} is not a number") from None
+    if not amount.is_finite():
+        raise NotUnderstoodError(f"its {field} is not a number")
+    return Money(amount, currency)
+
+
+def _quantity(value: object) -> int:
+    """Pieces. What is sold by weight counts as begun pieces: half a kilogram is one."""
+    if type(value) is int:
+        return value
+    try:
+        return math.ceil(float(value)) if isinstance(value, str | float) else 0
+    except (ValueError, OverflowError):
+        raise NotUnderstoodError("a quantity in it is not a number") from None
+
+
+def _text(value: object) -> str | None:
+    if type(value) is str:
+        return value.strip() or None
+    if value is None or isinstance(value, bool):
+        return "1" if value else None  # As PHP writes booleans.
+    return str(value) if isinstance(value, int | float) else None
+
+
+def _name(value: object) -> str | None:
+    """Text that WooCommerce or a plugin may have escaped for HTML."""
+    text = _text(value)
+    return unescape(text) if text is not None and "&" in text else text

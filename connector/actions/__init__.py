@@ -1,0 +1,130 @@
+"""What a rule can do. One file an action: its YAML, what it needs of a store, how it is done and how settled.
+
+A module here that has an `ACTION` is an action: nothing else has to be edited.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from msgspec import Struct
+from pydantic import BaseModel
+
+from adapters.base import Capability, StoreAdapter
+from adapters.model import Order
+from connector.staff import Staff
+from rules.timing import Duration
+
+
+class Prepared(Struct, frozen=True, omit_defaults=True):
+    """An action made ready: everything it needs, so that it can be done, repeated or settled from this alone.
+
+    Kept in the intent until the outcome is known. `text` holds the exact words that go out.
+    """
+
+    text: str | None = None
+    subject: str | None = None
+    channel: str | None = None
+    redirected_to: str | None = None
+    tags: tuple[str, ...] = ()
+    status: str | None = None
+    coupon_code: str | None = None
+    coupon_percent: str | None = None
+    coupon_amount: str | None = None
+    coupon_currency: str | None = None
+    coupon_expires_at: datetime | None = None
+    coupon_email: str | None = None
+
+
+class Refused(Exception):
+    """The action may not, or cannot, be done for this order: the follow-up is skipped with this reason."""
+
+
+class Broken(Exception):
+    """The action cannot be made ready because of a mistake (in a template, say): the follow-up fails, visibly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an action is made ready with: the order, how texts become words, and the ways out of the shop."""
+
+    order: Order
+    render: Callable[[str], str]
+    """A text as the store takes it, customers' data escaped."""
+    render_plain: Callable[[str], str]
+    """A text for people who read it as it is."""
+    render_template: Callable[[str], tuple[str | None, str]]
+    """(subject, body) of a Markdown template in the order's language, as the store takes it."""
+    later: Callable[[Duration], datetime]
+    """The moment that long after now."""
+    coupon_code: str
+    """The code of a coupon made by this very action."""
+    via: tuple[str, ...]
+    """The channels in order of preference, where the rule does not say."""
+    redirect_to: str | None = None
+    """Who gets messages instead of the customers."""
+    redirect_by_note: bool = False
+    """Whether they get them as private notes, there being no mail server to send them by."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What an action acts upon."""
+
+    adapter: StoreAdapter
+    staff: Staff
+    order_id: str
+    redirect: Staff | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """It did happen; `result` is its id on the platform, if it has one."""
+
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """It has not happened so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecidable:
+    """The platform cannot tell: a person has to."""
+
+    reason: str
+
+
+Settlement = Found | Absent | Undecidable
+
+
+@dataclass(frozen=True, slots=True)
+class ActionKind:
+    """One action. `repeatable` ones may be done again without harm, so an unknown outcome is simply tried anew."""
+
+    name: str
+    spec: type[BaseModel]
+    prepare: Callable[[Any, Setting], Prepared]
+    """(spec, setting) → made ready; raises Refused or Broken."""
+    perform: Callable[[Prepared, World], str | None]
+    """Does it once; returns its id on the platform. Raises the adapters' errors."""
+    settle: Callable[[Prepared, World, datetime, Collection[str]], Settlement]
+    """Asks whether it happened, at or after this time and under none of these ids. Raises the adapters' errors."""
+    needs: Capability | None = None
+    needs_staff: bool = False
+    repeatable: bool = False
+
+
+@cache
+def known_actions() -> Mapping[str, ActionKind]:
+    """Every action, by its name in YAML."""
+    modules = (import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+    found: list[ActionKind] = [module.ACTION for module in modules if hasattr(module, "ACTION")]
+    return {action.name: action for action in sorted(found, key=lambda action: action.name)}

@@ -1,0 +1,354 @@
+"""config.yaml → typed settings. Every mistake is a problem with its place; nothing is half loaded.
+
+Secrets come from the environment (`${NAME}`), or from the file that NAME_FILE names there, or stand in the file
+itself. Paths are taken from the folder of the config file, whatever the working directory is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from adapters.registry import platforms, settings_of
+from rules.document import Document, Problem, parse
+from rules.document import Path as Where
+from rules.events import Ladders, Rung, parse_rung
+from rules.timing import Calendar, Duration, Window, parse_business_hours, parse_duration, parse_holidays
+from rules.validation import did_you_mean, validate_part
+
+Mode = Literal["live", "redirect", "dry"]
+CHANNELS = ("platform",)
+"""The ways to reach a customer."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """One store's settings. `settings` are the platform's own keys, as the adapter takes them."""
+
+    id: str
+    name: str
+    platform: str
+    url: str
+    settings: Mapping[str, Any] = field(repr=False)
+    poll_every: timedelta
+    sweep_every: timedelta
+    parallel: int
+    locale: str
+    via: tuple[str, ...]
+    calendar: Calendar
+    ladders: Ladders
+
+    def secrets(self) -> tuple[str, ...]:
+        """The secret settings as text, in a fixed order."""
+        return tuple(
+            value.get_secret_value() for _, value in sorted(self.settings.items()) if isinstance(value, SecretStr)
+        )
+
+    def plain_settings(self) -> dict[str, Any]:
+        """What the adapter is made with."""
+        return {
+            key: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for key, value in self.settings.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A config file, understood. `rule_files` and `template_folder` are still to be read."""
+
+    file: Path
+    database: str
+    stores: tuple[StoreConfig, ...]
+    rule_files: tuple[str, ...]
+    template_folder: Path
+    staff: tuple[str, ...] = field(repr=False)
+    mode: Mode
+    redirect_to: str | None
+    signed_by: str | None
+
+
+# The file's keys ----------------------------------------------------------------------------------------------
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"there is no time zone '{name}'; write one like Asia/Jerusalem or Europe/Berlin") from None
+
+
+def _span(text: object, least: timedelta) -> timedelta:
+    duration = parse_duration(str(text))
+    units = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800}
+    if duration.unit not in units:
+        raise ValueError("write seconds, minutes, hours or days here")
+    span = timedelta(seconds=duration.amount * units[duration.unit])
+    if span < least:
+        raise ValueError(f"at least {_least(least)}: anything shorter would only burden the shop")
+    return span
+
+
+def _least(least: timedelta) -> Duration:
+    seconds = int(least.total_seconds())
+    return Duration(seconds, "seconds") if seconds < 60 else Duration(seconds // 60, "minutes")
+
+
+def _at_least(least: timedelta) -> BeforeValidator:
+    return BeforeValidator(partial(_span, least=least))
+
+
+def _list_of_one(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _known_channel(name: str) -> str:
+    if name not in CHANNELS:
+        raise ValueError(f"there is no channel '{name}'{did_you_mean(name, CHANNELS)}; there is {', '.join(CHANNELS)}")
+    return name
+
+
+def _rungs(value: object) -> tuple[Rung, ...]:
+    """A ladder as written: a list of `what: value`."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("write a list like [{status: delivered}, {meta: _delivered_at}], the best evidence first")
+    rungs: list[Rung] = []
+    for entry in value:
+        if not isinstance(entry, dict) or len(entry) != 1:
+            raise ValueError("each rung is one 'what: value', like 'status: delivered'")
+        rungs.extend(parse_rung(str(what), wanted) for what, wanted in entry.items())
+    return tuple(rungs)
+
+
+def _shipped_rungs(value: object) -> tuple[Rung, ...]:
+    rungs = _rungs(value)
+    if any(rung.by == "shipped_plus" for rung in rungs):
+        raise ValueError("'shipped_plus' tells when a parcel is delivered, not when it is shipped")
+    return rungs
+
+
+Zone = Annotated[ZoneInfo, BeforeValidator(lambda name: _zone(str(name)))]
+Hours = Annotated[Window, BeforeValidator(parse_business_hours)]
+Holidays = Annotated[str, BeforeValidator(lambda text: parse_holidays(str(text)))]
+Channel = Annotated[str, AfterValidator(_known_channel)]
+Via = Annotated[tuple[Channel, ...], BeforeValidator(_list_of_one), Field(min_length=1)]
+Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
+
+
+class _Keys(BaseModel):
+    """What can be set for all stores, and by each of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    timezone: Zone | None = None
+    locale: Locale | None = None
+    business_hours: Hours | None = None
+    holidays: Holidays | None = None
+    via: Via | None = None
+
+
+class StoreKeys(_Keys):
+    """A store's keys, without those of its platform."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    name: str | None = None
+    platform: str
+    poll_every: Annotated[timedelta, _at_least(timedelta(seconds=10))] = timedelta(minutes=2)
+    sweep_every: Annotated[timedelta, _at_least(timedelta(minutes=1))] = timedelta(hours=1)
+    parallel: Annotated[int, Field(ge=1, le=10)] = 2
+    shipped_when: Annotated[tuple[Rung, ...], BeforeValidator(_shipped_rungs)] = Ladders().shipped_when
+    delivered_when: Annotated[tuple[Rung, ...], BeforeValidator(_rungs)] = Ladders().delivered_when
+
+
+class ConfigKeys(_Keys):
+    """The config file's keys; its stores are looked at one by one, as each platform adds its own."""
+
+    version: Literal[1]
+    database: str = "sqlite:///aftersale.db"
+    rules: Annotated[tuple[str, ...], BeforeValidator(_list_of_one)] = ("rules/*.yaml",)
+    templates: str = "templates/"
+    stores: Annotated[list[dict[str, Any]], Field(min_length=1)]
+    staff: Annotated[tuple[SecretStr, ...], BeforeValidator(_list_of_one)] = ()
+    mode: Mode = "live"
+    redirect_to: str | None = None
+    signed_by: str | None = None
+
+
+# Reading it ---------------------------------------------------------------------------------------------------
+
+
+def load_config(file: Path, environ: Mapping[str, str], problems: list[Problem]) -> Config | None:
+    """Read a config file. None, with `problems` appended, if anything is wrong with it."""
+    before = len(problems)
+    document = read_document(file, problems)
+    if document is None:
+        return None
+    data = _filled_in(document, (), document.data, environ, problems)
+    keys = validate_part(document, (), {} if data is None else data, ConfigKeys, problems)
+    if keys is None:
+        _find_more_mistakes(document, data, problems)
+        return None
+    stores = [_store(document, position, raw, keys, problems) for position, raw in enumerate(keys.stores)]
+    _check_the_whole(document, keys, stores, problems)
+    if len(problems) > before:
+        return None
+    folder = file.resolve().parent
+    return Config(
+        file=file,
+        database=_located(keys.database, folder),
+        stores=tuple(store for store in stores if store is not None),
+        rule_files=tuple(str(folder / pattern) for pattern in keys.rules),
+        template_folder=folder / keys.templates,
+        staff=tuple(url.get_secret_value() for url in keys.staff),
+        mode=keys.mode,
+        redirect_to=keys.redirect_to,
+        signed_by=keys.signed_by,
+    )
+
+
+def read_document(file: Path, problems: list[Problem]) -> Document | None:
+    """Read and parse a YAML file; None, with `problems` appended, where it cannot be read."""
+    name = shown(file)
+    try:
+        document = parse(file.read_text(encoding="utf-8"), name)
+    except OSError as error:
+        problems.append(Problem(name, 1, 1, f"cannot be read: {error.strerror}"))
+        return None
+    except UnicodeDecodeError:
+        problems.append(Problem(name, 1, 1, "is not UTF-8 text; save it as UTF-8"))
+        return None
+    problems.extend(document.problems)
+    return document if document.readable else None
+
+
+def shown(file: Path) -> str:
+    """A file's name as a person here would write it."""
+    try:
+        return str(file.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(file)
+
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def _filled_in(
+    document: Document, path: Where, value: object, environ: Mapping[str, str], problems: list[Problem]
+) -> object:
+    """The value with every `${NAME}` in it replaced."""
+    if isinstance(value, dict):
+        return {key: _filled_in(document, (*path, key), each, environ, problems) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled_in(document, (*path, n), each, environ, problems) for n, each in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def replacement(found: re.Match[str]) -> str:
+        try:
+            return _variable(found[1], environ)
+        except ValueError as error:
+            problems.append(document.problem(path, str(error)))
+            return found[0]
+
+    return _VARIABLE.sub(replacement, value)
+
+
+def _variable(name: str, environ: Mapping[str, str]) -> str:
+    if name in environ:
+        return environ[name]
+    file = environ.get(f"{name}_FILE")
+    if file is None:
+        hint = did_you_mean(name, [key for key in environ if not key.endswith("_FILE")])
+        raise ValueError(f"the environment variable {name} is not set, nor is {name}_FILE{hint}")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(f"the file that {name}_FILE names cannot be read") from None
+
+
+def _store(
+    document: Document, position: int, raw: dict[str, Any], keys: ConfigKeys, problems: list[Problem]
+) -> StoreConfig | None:
+    """One store: our keys and its platform's, each checked by its own model."""
+    path: Where = ("stores", position)
+    platform = raw.get("platform")
+    if platform is not None and platform not in platforms():
+        hint = did_you_mean(str(platform), platforms())
+        known = ", ".join(platforms())
+        problems.append(
+            document.problem((*path, "platform"), f"there is no platform '{platform}'{hint}; there is {known}")
+        )
+    if platform not in platforms():
+        validate_part(
+            document,
+            path,
+            {key: raw[key] for key in raw if key in StoreKeys.model_fields},
+            StoreKeys,
+            problems,
+        )
+        return None
+    theirs = settings_of(str(platform))
+    for key in raw:
+        if key not in StoreKeys.model_fields and key not in theirs.model_fields:
+            hint = did_you_mean(key, [*StoreKeys.model_fields, *theirs.model_fields])
+            problems.append(document.problem((*path, key), f"there is no key '{key}'{hint}", key=True))
+    ours = {key: raw[key] for key in raw if key in StoreKeys.model_fields}
+    own = validate_part(document, path, ours, StoreKeys, problems)
+    settings = validate_part(
+        document, path, {key: raw[key] for key in raw if key in theirs.model_fields}, theirs, problems
+    )
+    if own is None or settings is None:
+        return None
+    business_hours = own.business_hours or keys.business_hours
+    return StoreConfig(
+        id=own.id,
+        name=own.name or own.id,
+        platform=own.platform,
+        url=str(getattr(settings, "url", "")),
+        settings={name: getattr(settings, name) for name in theirs.model_fields},
+        poll_every=own.poll_every,
+        sweep_every=own.sweep_every,
+        parallel=own.parallel,
+        locale=own.locale or keys.locale or "en",
+        via=own.via or keys.via or ("platform",),
+        calendar=Calendar(
+            own.timezone or keys.timezone or ZoneInfo("UTC"), business_hours, own.holidays or keys.holidays
+        ),
+        ladders=Ladders(own.shipped_when, own.delivered_when),
+    )
+
+
+def _find_more_mistakes(document: Document, data: object, problems: list[Problem]) -> None:
+    """Where the file as a whole is wrong, its stores are looked at all the same: all mistakes in one go."""
+    stores = data.get("stores") if isinstance(data, dict) else None
+    nothing = ConfigKeys(version=1, stores=[{}])
+    for position, raw in enumerate(stores if isinstance(stores, list) else []):
+        if isinstance(raw, dict):
+            _store(document, position, raw, nothing, problems)
+
+
+def _check_the_whole(
+    document: Document, keys: ConfigKeys, stores: list[StoreConfig | None], problems: list[Problem]
+) -> None:
+    seen: set[str] = set()
+    for position, store in enumerate(stores):
+        if store is not None and store.id in seen:
+            problems.append(document.problem(("stores", position, "id"), f"a second store is called '{store.id}'"))
+        seen.add(store.id if store is not None else "")
+    if keys.mode == "redirect" and not keys.redirect_to:
+        message = "'redirect' needs to know where to: add redirect_to: you@example.com"
+        problems.append(document.problem(("mode",), message))
+    if not keys.database.startswith("sqlite:///"):
+        problems.append(document.problem(("database",), "write sqlite:///aftersale.db, or another file's name"))
+
+
+def _located(database: str, folder: Path) -> str:
+    name = database.removeprefix("sqlite:///")
+    return database if name == ":memory:" else f"sqlite:///{folder / name}"

@@ -1,0 +1,98 @@
+"""The daemon: polls each store at its own pace and does what is due, until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from connector.cycle import run_cycle
+from connector.opening import Client
+from connector.shop import Shop
+from connector.store import stores
+
+log = structlog.get_logger()
+
+DUE_EVERY = timedelta(seconds=15)
+"""How often a store is asked what has come due between two polls."""
+
+Reload = Callable[[], Sequence[Client] | None]
+"""Reads the configuration anew; None, having said what is wrong, keeps the old one in force."""
+
+
+def run_daemon(clients: Sequence[Client], reload: Reload) -> None:
+    """Run until SIGTERM or SIGINT, and finish what is in hand first. SIGHUP reads the configuration anew."""
+    stop, reloading, wake = threading.Event(), threading.Event(), threading.Event()
+
+    def on_signal(number: int, _: object) -> None:
+        log.info("signal", name=signal.Signals(number).name)
+        (reloading if number == signal.SIGHUP else stop).set()
+        wake.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    while not stop.is_set():
+        halt = threading.Event()
+        scheduler = _start(clients, halt)
+        wake.wait()
+        wake.clear()
+        halt.set()
+        scheduler.shutdown(wait=True)
+        if reloading.is_set() and not stop.is_set():
+            reloading.clear()
+            clients = _exchange(clients, reload)
+    for client in clients:
+        client.close()
+    log.info("stopped")
+
+
+def _exchange(clients: Sequence[Client], reload: Reload) -> Sequence[Client]:
+    fresh = reload()
+    if fresh is None:
+        log.error("reload failed: the old configuration stays in force")
+        return clients
+    for client in clients:
+        client.close()
+    log.info("reloaded")
+    return fresh
+
+
+def _start(clients: Sequence[Client], halt: threading.Event) -> BackgroundScheduler:
+    """A thread for each store, so that a slow one does not delay the others."""
+    shops = [shop for client in clients for shop in client.shops]
+    scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(max(1, len(shops)))})
+    for shop in shops:
+        scheduler.add_job(
+            _tend,
+            "interval",
+            args=(shop, halt),
+            seconds=min(DUE_EVERY, shop.config.poll_every).total_seconds(),
+            next_run_time=datetime.now(scheduler.timezone),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            id=f"{id(shop)}",
+        )
+    scheduler.start()
+    log.info("started", stores=[shop.id for shop in shops])
+    return scheduler
+
+
+def _tend(shop: Shop, halt: threading.Event) -> None:
+    """Do for a store what its time has come for: poll, act, or leave it alone for a while."""
+    now = shop.clock()
+    with shop.database.read() as connection:
+        state = stores.load(connection, shop.id)
+    if state.retry_at is not None and now < state.retry_at:
+        return
+    polling = state.polled_at is None or now - state.polled_at >= shop.config.poll_every
+    report = run_cycle(shop, halt, polling=polling or state.error is not None)
+    tally = report.tally
+    if report.changed or tally.done or tally.skipped or tally.held or tally.failed:
+        counts = {"done": tally.done, "skipped": tally.skipped, "held": tally.held, "failed": tally.failed}
+        log.info("tended", store=shop.id, changed=report.changed, planned=tally.planned, **counts)

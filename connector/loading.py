@@ -1,0 +1,110 @@
+"""Everything on disk → what a run needs, or the whole list of what is wrong with it."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rules.loader import load_rules
+
+from connector.actions import known_actions
+from connector.config import CHANNELS, Config, StoreConfig, load_config, shown
+from rules.document import Problem
+from rules.rule import Rule
+from rules.timing import Window, next_open
+
+_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A config with the rules of each of its stores, and the texts of its templates."""
+
+    config: Config
+    rules: Mapping[str, tuple[Rule, ...]]
+    templates: Mapping[str, Mapping[str, str]]
+
+
+def config_files(path: Path) -> list[Path]:
+    """The config files that `-c` names: one, or those of a folder, one a client."""
+    if path.is_dir():
+        return sorted(file for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern))
+    return [path]
+
+
+def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
+    """Read a config file and all that it names. Either everything is right, or every mistake is listed, by place."""
+    problems: list[Problem] = []
+    config = load_config(file, environ, problems)
+    if config is None:
+        return sorted(set(problems))
+    sources = _rule_texts(config, problems)
+    templates = _template_texts(config.template_folder, problems)
+    by_hours: dict[Window | None, tuple[Rule, ...]] = {}
+    for store in config.stores:
+        hours = store.calendar.business_hours
+        if hours not in by_hours:
+            by_hours[hours], found = load_rules(
+                sources,
+                actions={kind.name: kind.spec for kind in known_actions().values()},
+                channels=CHANNELS,
+                windows={"business_hours": hours} if hours is not None else {},
+                templates=templates,
+            )
+            problems += found
+        if not problems:
+            problems += _checks(config, store, by_hours[hours])
+    if problems:
+        return sorted(set(problems))
+    return Loaded(config, {store.id: by_hours[store.calendar.business_hours] for store in config.stores}, templates)
+
+
+def _rule_texts(config: Config, problems: list[Problem]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for pattern in config.rule_files:
+        files = sorted(glob.glob(pattern, recursive=True))
+        if not files:
+            message = f"rules: no file matches '{shown(Path(pattern))}'; 'aftersale init' writes starter rules"
+            problems.append(Problem(shown(config.file), 1, 1, message))
+        for file in files:
+            _read(Path(file), texts, problems)
+    return texts
+
+
+def _template_texts(folder: Path, problems: list[Problem]) -> dict[str, dict[str, str]]:
+    """`templates/<name>/<locale>.md` as {name: {locale: text}}."""
+    templates: dict[str, dict[str, str]] = {}
+    for file in sorted(folder.glob("*/*.md")):
+        texts: dict[str, str] = {}
+        _read(file, texts, problems)
+        for text in texts.values():
+            templates.setdefault(file.parent.name, {})[file.stem] = text
+    return templates
+
+
+def _read(file: Path, texts: dict[str, str], problems: list[Problem]) -> None:
+    try:
+        texts[shown(file)] = file.read_text(encoding="utf-8")
+    except OSError as error:
+        problems.append(Problem(shown(file), 1, 1, f"cannot be read: {error.strerror}"))
+    except UnicodeDecodeError:
+        problems.append(Problem(shown(file), 1, 1, "is not UTF-8 text; save it as UTF-8"))
+
+
+def _checks(config: Config, store: StoreConfig, rules: tuple[Rule, ...]) -> Iterator[Problem]:
+    """What only shows when rules and configuration are seen together."""
+    for rule in rules:
+        file, line = rule.where.rsplit(":", 1)
+        for step in rule.steps:
+            for action in step.actions:
+                if known_actions()[action.kind].needs_staff and not config.staff:
+                    whom = f"name them under 'staff' in {shown(config.file)}"
+                    message = f"rule '{rule.id}': '{action.kind}' needs somebody to tell: {whom}"
+                    yield Problem(file, int(line), 1, message)
+            try:
+                next_open(_ANY_TIME, step.send_between, store.calendar)
+            except ValueError as error:
+                yield Problem(file, int(line), 1, f"rule '{rule.id}': {error}")

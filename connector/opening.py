@@ -1,0 +1,147 @@
+"""From what is on disk to shops that can be run: the state opened, the rules switched on, the adapters made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from adapters.base import StoreAdapter
+from adapters.registry import create
+from connector.config import Mode, StoreConfig
+from connector.loading import Loaded
+from connector.shop import Clock, Shop
+from connector.staff import Staff
+from connector.store import followups, orders, stores
+from connector.store.database import Database, StateError, open_database, secret_of
+from connector.store.stores import RuleState
+from connector.store.tables import followups as followup_table
+from rules.planner import Active
+from rules.rule import Rule
+
+MakeAdapter = Callable[[StoreConfig, Clock], StoreAdapter]
+
+
+def make_adapter(config: StoreConfig, clock: Clock) -> StoreAdapter:
+    """The adapter of a store's platform, by its settings."""
+    return create(config.platform, **config.plain_settings(), clock=clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """All that one config file asks for, ready to run."""
+
+    loaded: Loaded
+    database: Database
+    shops: tuple[Shop, ...]
+    mode: Mode
+
+    def close(self) -> None:
+        for shop in self.shops:
+            shop.adapter.close()
+        self.database.close()
+
+
+def open_client(
+    loaded: Loaded,
+    clock: Clock,
+    *,
+    mode: Mode | None = None,
+    make_adapter: MakeAdapter = make_adapter,
+    dry_copy: Path | None = None,
+    staff: Staff | None = None,
+) -> Client:
+    """Open the state and its shops. In `dry` mode all happens on a copy of the state at `dry_copy`.
+
+    Raises StateError if the state cannot be used with this configuration.
+    """
+    config = loaded.config
+    mode = mode or config.mode
+    database = open_database(config.database)
+    if dry_copy is not None:
+        original, database = database, database.copy_to(dry_copy)
+        original.close()
+    secret = secret_of(database)
+    staff = staff or Staff(config.staff)
+    shops = tuple(
+        Shop(
+            config=store,
+            adapter=make_adapter(store, clock),
+            database=database,
+            secret=secret,
+            rules=switch_on(database, store.id, loaded.rules[store.id], clock()),
+            calendar=store.calendar,
+            ladders=store.ladders,
+            staff=staff,
+            clock=clock,
+            mode=mode,
+            redirect_to=config.redirect_to,
+            signed_by=config.signed_by,
+            templates=loaded.templates,
+        )
+        for store in config.stores
+    )
+    return Client(loaded, database, shops, mode)
+
+
+def switch_on(database: Database, store: str, rules: tuple[Rule, ...], now: datetime) -> tuple[Active, ...]:
+    """The rules of a store, each since when it stands enabled there; edits make what they touch be planned again.
+
+    Raises StateError for a rule that may be an old one under a new id, and would reach back into the past.
+    """
+    with database.write(durable=True) as connection:
+        known = stores.load_rules(connection, store)
+        for rule in rules:
+            if rule.was is not None and rule.was in known and rule.id not in known:
+                _rename(connection, store, known, rule)
+        if twins := old_rules_under_new_ids(known, rules):
+            raise StateError("\n".join(twins))
+        gone = [state for name, state in known.items() if state.enabled and name not in {rule.id for rule in rules}]
+        for state in gone:
+            stores.save_rule(connection, store, replace(state, enabled=False))
+        active = []
+        changed = bool(gone)
+        for rule in rules:
+            before = known.get(rule.id)
+            since = before.since if before is not None and (before.enabled or not rule.enabled) else now
+            state = RuleState(rule.id, rule.digest, rule.enabled, since)
+            if state != before:
+                changed = True
+                stores.save_rule(connection, store, state)
+                if rule.enabled and rule.backfill is not None:
+                    orders.ask_all_again(connection, store, now, None)
+            active.append(Active(rule, since))
+        if changed:
+            orders.ask_all_again(connection, store, now, _with_open_followups(store))
+    return tuple(active)
+
+
+def old_rules_under_new_ids(known: Mapping[str, RuleState], rules: tuple[Rule, ...]) -> list[str]:
+    """New rules that reach back and do just what a vanished one did: they would write to the same people again."""
+    ids = {rule.id for rule in rules}
+    vanished = {state.digest: name for name, state in known.items() if name not in ids}
+    return [
+        f"{rule.where}: rule '{rule.id}' does just what '{vanished[rule.digest]}' did, and its 'backfill' would "
+        f"write to the same people again. If it is the same rule, add 'was: {vanished[rule.digest]}'; "
+        f"else take out 'backfill'"
+        for rule in rules
+        if rule.id not in known and rule.backfill is not None and rule.digest in vanished
+    ]
+
+
+def _rename(connection: sa.Connection, store: str, known: dict[str, RuleState], rule: Rule) -> None:
+    old = known.pop(str(rule.was))
+    followups.rename_rule(connection, store, old.rule, rule.id)
+    stores.forget_rule(connection, store, old.rule)
+    known[rule.id] = replace(old, rule=rule.id)
+    stores.save_rule(connection, store, known[rule.id])
+
+
+def _with_open_followups(store: str) -> sa.ScalarSelect[str]:
+    """Orders of which something is planned, or may come to life again."""
+    table = followup_table
+    alive = sa.or_(table.c.state == "pending", sa.and_(table.c.state == "skipped", table.c.final.is_(False)))
+    return sa.select(table.c.order_id).where(table.c.store == store, alive).scalar_subquery()

@@ -1,0 +1,208 @@
+"""Cursor → pages → facts and journal, one transaction a page; and a slower sweep for what the cursor can't see."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+import structlog
+
+from adapters.base import Broken, Cursor, Fetched
+from adapters.errors import AdapterError
+from adapters.model import Identity
+from connector.ingest import Ingested, ingest
+from connector.shop import Shop
+from connector.store import followups, orders, stores
+from connector.store.stores import StoreState
+
+log = structlog.get_logger()
+
+GONE_AFTER = timedelta(hours=24)
+"""How long an order must answer 404, while its neighbours read well, before it counts as gone."""
+
+BATCH = 100
+
+Progress = Callable[[int, int | None], None]
+"""Told (orders done, orders in all if known) as a walk goes on."""
+
+
+class StoreRefused(AdapterError):
+    """This is not the store that the state was made with. Nothing is done until a person accepts it."""
+
+
+@dataclass(slots=True)
+class Polled:
+    """What a poll brought. `fresh` orders were read just now: they need no second look before acting."""
+
+    changed: int = 0
+    planned: int = 0
+    skipped: int = 0
+    fresh: dict[str, datetime] = field(default_factory=dict)
+
+    def add(self, ingested: Ingested) -> None:
+        self.changed += ingested.changed
+        self.planned += ingested.planned
+        self.skipped += ingested.skipped
+
+
+def poll(
+    shop: Shop,
+    polled: Polled,
+    *,
+    accept_store: bool = False,
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
+) -> None:
+    """Bring the state up to date with the store, and count in `polled` what that brought.
+
+    Raises the adapter's errors; what was stored by then stays. `stop` ends it after the page in hand.
+    """
+    with shop.database.read() as connection:
+        state = stores.load(connection, shop.id)
+    sweeping = state.swept_at is None or shop.clock() - state.swept_at >= shop.config.sweep_every
+    if sweeping or _may_be_another(shop, state):
+        _verify_identity(shop, state, accept=accept_store)
+    if state.baseline_at is None:
+        state = _begin_baseline(shop)
+    if not _walk(shop, state, polled, progress, stop or threading.Event()):
+        return
+    if sweeping and state.baseline_done_at is not None:
+        _sweep(shop, state, polled)
+    _record_success(shop, state, swept=sweeping)
+
+
+def _walk(shop: Shop, state: StoreState, polled: Polled, progress: Progress | None, stop: threading.Event) -> bool:
+    """Store page after page. False if it was stopped before the end."""
+    cursor = Cursor(state.cursor) if state.cursor is not None else None
+    done = 0
+    for page in shop.adapter.changed_orders(cursor):
+        now = shop.clock()
+        with shop.database.write() as connection:
+            polled.add(ingest(connection, shop, page.orders, now, state.baseline_at))
+            _settle_quarantine(connection, shop, [order.id for order in page.orders], page.broken, now)
+            if page.cursor is not None and page.cursor != cursor:
+                stores.update(connection, shop.id, cursor=page.cursor)
+                cursor = page.cursor
+            polled.fresh.update((order.id, now) for order in page.orders)
+        done += len(page.orders)
+        if progress is not None:
+            progress(done, page.total)
+        if stop.is_set():
+            return False
+    return True
+
+
+def _sweep(shop: Shop, state: StoreState, polled: Polled) -> None:
+    """Look at every open order: carriers' plugins write where the modification date does not move."""
+    with shop.database.read() as connection:
+        ids = {*orders.open_ids(connection, shop.id), *orders.set_aside_ids(connection, shop.id)}
+    for batch in batches(sorted(ids - polled.fresh.keys())):
+        look_again(shop, batch, state.baseline_at, polled)
+
+
+def look_again(shop: Shop, ids: Sequence[str], baseline_at: datetime | None, polled: Polled) -> Fetched:
+    """Read up to a hundred orders afresh, and store what changed."""
+    fetched = shop.adapter.get_orders(ids)
+    now = shop.clock()
+    with shop.database.write() as connection:
+        polled.add(ingest(connection, shop, fetched.orders, now, baseline_at))
+        _settle_quarantine(connection, shop, [order.id for order in fetched.orders], fetched.broken, now)
+        for order_id in fetched.missing:
+            since = orders.note_missing(connection, shop.id, order_id, now)
+            if now - since >= GONE_AFTER:
+                _give_up(connection, shop, order_id, since, now)
+    polled.fresh.update((order.id, now) for order in fetched.orders)
+    return fetched
+
+
+def batches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    """As many as one request may ask for."""
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+
+
+def _give_up(connection: sa.Connection, shop: Shop, order_id: str, since: datetime, now: datetime) -> None:
+    """The order is gone for good, and with it what was still to be done."""
+    orders.close(connection, shop.id, order_id)
+    pending = [row.id for row in followups.of_orders(connection, shop.id, [order_id]) if row.state == "pending"]
+    reason = f"the order is gone from the store (not found since {since:%Y-%m-%d %H:%M} UTC)"
+    followups.update(connection, pending, state="skipped", final=True, at=now, reason=reason)
+
+
+def _settle_quarantine(
+    connection: sa.Connection, shop: Shop, understood: Sequence[str], broken: Sequence[Broken], now: datetime
+) -> None:
+    if understood and orders.set_aside_ids(connection, shop.id):
+        orders.release(connection, shop.id, understood)
+    for each in broken:
+        if orders.set_aside(connection, shop.id, each.order_id, each.reason, now):
+            log.warning("order set aside", store=shop.id, order=each.order_id, reason=each.reason)
+
+
+def _begin_baseline(shop: Shop) -> StoreState:
+    """From now on the store is looked after; what it has by now, on its own clock, is the past."""
+    baseline_at = shop.clock() + (shop.adapter.skew or timedelta(0))
+    with shop.database.write() as connection:
+        stores.update(connection, shop.id, baseline_at=baseline_at)
+        return stores.load(connection, shop.id)
+
+
+def _record_success(shop: Shop, state: StoreState, *, swept: bool) -> None:
+    now = shop.clock()
+    skew = shop.adapter.skew
+    values: dict[str, object] = {"polled_at": now, "skew": skew.total_seconds() if skew is not None else None}
+    if swept:
+        values["swept_at"] = now
+    if state.baseline_done_at is None:
+        values["baseline_done_at"] = now
+    if state.error is not None:
+        values |= {"error": None, "error_since": None, "failures": 0, "retry_at": None}
+    with shop.database.write() as connection:
+        stores.update(connection, shop.id, **values)
+
+
+# Is it still the same store? ----------------------------------------------------------------------------------
+
+
+def key_mark(shop: Shop) -> str:
+    """A mark that changes with the store's key or URL, from which neither can be read."""
+    text = "\n".join([shop.config.url, *shop.config.secrets()])
+    return hashlib.blake2b(text.encode(), key=shop.secret, digest_size=8).hexdigest()
+
+
+def _may_be_another(shop: Shop, state: StoreState) -> bool:
+    return state.identity is None or state.key_mark != key_mark(shop)
+
+
+def _verify_identity(shop: Shop, state: StoreState, *, accept: bool) -> None:
+    found = shop.adapter.identify().identity
+    if state.identity is not None and not accept:
+        difference = _difference(state.identity, found)
+        if difference is not None:
+            raise StoreRefused(
+                f"this is not the store it was: {difference}. Nothing was done. If it is meant "
+                f"(the shop has moved), run once with --accept-store"
+            )
+    mark = key_mark(shop)
+    if state.identity != found or state.key_mark != mark:
+        with shop.database.write() as connection:
+            stores.update(connection, shop.id, identity=_completed(found, state.identity), key_mark=mark)
+
+
+def _difference(was: Identity, found: Identity) -> str | None:
+    """What tells two stores apart; what could not be learnt tells nothing."""
+    for name, label in (("url", "address"), ("site_id", "site id"), ("currency", "currency")):
+        before, after = getattr(was, name), getattr(found, name)
+        if before and after and before != after:
+            return f"its {label} was {before} and is now {after}"
+    return None
+
+
+def _completed(found: Identity, was: Identity | None) -> Identity:
+    """What is known now, with what was known before where it could not be learnt this time."""
+    if was is None:
+        return found
+    return Identity(url=found.url, site_id=found.site_id or was.site_id, currency=found.currency or was.currency)

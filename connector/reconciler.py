@@ -1,0 +1,113 @@
+"""Wanted follow-ups against recorded ones: insert what is new, move what shifted, cancel what is wanted no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from adapters.model import Order
+from connector.store.followups import Followup
+from rules.planner import Plan, Wanted
+
+Row = dict[str, object]
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a plan changes in the records. `moved` and `skipped` rows carry the `id` of the row to change."""
+
+    inserted: list[Row] = field(default_factory=list)
+    moved: list[Row] = field(default_factory=list)
+    skipped: list[Row] = field(default_factory=list)
+
+    def add(self, other: Changes) -> None:
+        self.inserted += other.inserted
+        self.moved += other.moved
+        self.skipped += other.skipped
+
+
+def reconcile(
+    store: str, order: Order, person: str, plan: Plan, recorded: Sequence[Followup], now: datetime
+) -> Changes:
+    """Compare a plan with what is recorded of its order (and of its subjects elsewhere).
+
+    Done, failed, unknown and held rows are never touched, nor are those skipped for good. A skipped row that is
+    wanted again comes back to life; a pending one that is not wanted is skipped, with the plan's reason.
+    """
+    changes = Changes()
+    rows = {(row.rule, row.subject, row.step, row.action): row for row in recorded}
+    live: set[int] = set()
+    for wanted in plan.wanted:
+        for number, action in enumerate(wanted.step.actions, start=1):
+            row = rows.get((wanted.rule.id, wanted.subject.key, wanted.step.id, number))
+            if row is None:
+                changes.inserted.append(_new_row(store, order, person, wanted, number, now))
+                continue
+            live.add(row.id)
+            if _is_out_of_date(row, wanted, action.kind):
+                changes.moved.append(_moved_row(row, order, person, wanted, action.kind, now))
+    for row in recorded:
+        if row.state == "pending" and row.id not in live and row.order_id == order.id:
+            reason = plan.refused.get((row.rule, row.subject)) or _no_longer_planned(row, plan)
+            changes.skipped.append({"id": row.id, "state": "skipped", "final": False, "at": now, "reason": reason})
+    return changes
+
+
+def _no_longer_planned(row: Followup, plan: Plan) -> str:
+    if any(wanted.rule.id == row.rule for wanted in plan.wanted):
+        return "the rule was edited: it no longer has this action"
+    return "no longer planned: its rule, its trigger or what it was about is gone"
+
+
+def _is_out_of_date(row: Followup, wanted: Wanted, kind: str) -> bool:
+    if row.state == "skipped":
+        return not row.final
+    if row.state != "pending":
+        return False
+    return (
+        row.planned_at != wanted.due_at
+        or row.expires_at != wanted.expires_at
+        or row.kind != kind
+        or row.digest != wanted.rule.digest
+    )
+
+
+def _new_row(store: str, order: Order, person: str, wanted: Wanted, number: int, now: datetime) -> Row:
+    return {
+        "store": store,
+        "rule": wanted.rule.id,
+        "subject": wanted.subject.key,
+        "step": wanted.step.id,
+        "action": number,
+        "approved": False,
+        "tries": 0,
+        **_planned(order, person, wanted, wanted.step.actions[number - 1].kind, now),
+    }
+
+
+def _moved_row(row: Followup, order: Order, person: str, wanted: Wanted, kind: str, now: datetime) -> Row:
+    planned = _planned(order, person, wanted, kind, now)
+    if row.state == "pending" and row.planned_at == wanted.due_at:
+        planned |= {"due_at": row.due_at, "at": row.at, "reason": row.reason}  # a put-off stays put off
+    return {"id": row.id, **planned}
+
+
+def _planned(order: Order, person: str, wanted: Wanted, kind: str, now: datetime) -> Row:
+    return {
+        "position": wanted.step.position,
+        "kind": kind,
+        "order_id": order.id,
+        "number": order.number,
+        "person": person,
+        "state": "pending",
+        "final": False,
+        "reason": None,
+        "event_at": wanted.event.at,
+        "planned_at": wanted.due_at,
+        "due_at": wanted.due_at,
+        "expires_at": wanted.expires_at,
+        "backfilled": wanted.backfilled,
+        "at": now,
+        "digest": wanted.rule.digest,
+    }

@@ -1,0 +1,109 @@
+"""Settling: whether something whose outcome is unknown has happened is asked of the store, never guessed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+
+from adapters.errors import NotFound
+from connector.actions import Absent, Found, Prepared, Settlement, Undecidable, known_actions
+from connector.ingest import replan
+from connector.prepare import world_of
+from connector.shop import Shop
+from connector.store import followups
+from connector.store.followups import Followup
+from connector.tally import Tally
+
+log = structlog.get_logger()
+
+SETTLES_AFTER = timedelta(minutes=10)
+"""A write that timed out may still land: until then its absence proves nothing."""
+
+HELD_AFTER = timedelta(hours=24)
+"""How long an outcome may stay unknown before a person is asked."""
+
+
+def settle_unknown(shop: Shop, tally: Tally) -> None:
+    """Ask the store about every outcome that is not known. Raises AdapterError where it cannot be asked."""
+    with shop.database.read() as connection:
+        unknown = followups.in_state(connection, ["unknown"], shop.id)
+    for row in unknown:
+        if not settle(shop, row, tally):
+            tally.count("unknown")
+
+
+def settle(shop: Shop, row: Followup, tally: Tally) -> bool:
+    """Ask whether it happened. True once that is decided: done, to be tried anew, or held for a person."""
+    assert row.intent_at is not None
+    answer = _ask(shop, row)
+    now = shop.clock()
+    waited = now - row.intent_at
+    repeatable = known_actions()[row.kind].repeatable
+    if isinstance(answer, Absent) and not repeatable and waited >= SETTLES_AFTER:
+        answer = _ask(shop, row)  # read twice: an absence is only believed when it is seen again
+    with shop.database.write(durable=True) as connection:
+        match answer:
+            case Found(result):
+                record_done(connection, row, result, now)
+                tally.count("done")
+            case Absent() if repeatable or waited >= SETTLES_AFTER:
+                values = {
+                    "state": "pending",
+                    "at": now,
+                    "due_at": now,
+                    "reason": "it did not happen: to be tried anew",
+                }
+                followups.update(connection, [row.id], **values)
+            case Absent():
+                return False
+            case Undecidable(reason):
+                if not reason and waited < HELD_AFTER:
+                    return False
+                hold(
+                    connection,
+                    shop,
+                    row,
+                    now,
+                    reason or "for a day the store could not say whether it happened",
+                )
+                tally.count("held")
+        tally.count("planned", replan(connection, shop, [row.order_id], now).planned)
+    return True
+
+
+def _ask(shop: Shop, row: Followup) -> Settlement:
+    assert row.intent is not None
+    assert row.intent_at is not None
+    kind = known_actions()[row.kind]
+    prepared = msgspec.json.decode(row.intent, type=Prepared)
+    with shop.database.read() as connection:
+        credited = followups.credited(connection, shop.id, row.order_id)
+    try:
+        return kind.settle(prepared, world_of(shop, row.order_id), row.intent_at, credited)
+    except NotFound:
+        return Undecidable("")  # the order may only seem to be gone: ask again, for a day
+
+
+def record_done(connection: sa.Connection, row: Followup, result: str | None, now: datetime) -> None:
+    """It happened; `result` is its id on the platform. The exact words are needed no more."""
+    values = {"state": "done", "final": True, "at": now, "reason": None, "result": result}
+    followups.update(connection, [row.id], **values, intent=_without_words(connection, row))
+
+
+def _without_words(connection: sa.Connection, row: Followup) -> bytes | None:
+    """What later steps may have to know of it (a coupon's code and end), without the customer's words."""
+    intent = followups.by_ids(connection, [row.id])[0].intent
+    if intent is None:
+        return None
+    return msgspec.json.encode(
+        msgspec.structs.replace(msgspec.json.decode(intent, type=Prepared), text=None, subject=None)
+    )
+
+
+def hold(connection: sa.Connection, shop: Shop, row: Followup, now: datetime, reason: str) -> None:
+    """A person has to say whether it happened."""
+    followups.update(connection, [row.id], state="held", held_for="outcome", at=now, reason=reason)
+    log.warning("held for a person", store=shop.id, order=row.number, rule=row.rule, reason=reason)

@@ -1,0 +1,82 @@
+"""One store as the worker holds it: its adapter, its rules, its calendar, and where its state is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from adapters.base import StoreAdapter
+from adapters.model import Order
+from connector.config import Mode, StoreConfig
+from connector.staff import Staff
+from connector.store.database import Database
+from rules.events import Ladders
+from rules.planner import Active
+from rules.timing import Calendar
+
+Clock = Callable[[], datetime]
+"""Gives the time: aware, UTC. Passed in, so that tests and the demo can move it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """All that polling, planning and acting for one store need. One instance a store, made anew by a reload."""
+
+    config: StoreConfig
+    adapter: StoreAdapter
+    database: Database
+    secret: bytes
+    rules: tuple[Active, ...]
+    calendar: Calendar
+    ladders: Ladders
+    staff: Staff
+    clock: Clock
+    mode: Mode = "live"
+    redirect_to: str | None = None
+    signed_by: str | None = None
+    templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return self.config.id
+
+    @property
+    def person_rules(self) -> frozenset[str]:
+        """Rules whose plan depends on what was done for the same person on other orders."""
+        return frozenset(
+            active.rule.id
+            for active in self.rules
+            if active.rule.once_per == "customer" or active.rule.cooldown is not None
+        )
+
+    @property
+    def behind(self) -> timedelta:
+        """How far the store's clock runs behind ours: its dates are that much too early."""
+        skew = self.adapter.skew
+        return max(timedelta(0), -skew) if skew is not None else timedelta(0)
+
+    def rules_now(self) -> tuple[Active, ...]:
+        """The rules, switched on at a time that can be compared with the store's own dates."""
+        behind = self.behind
+        if behind < timedelta(seconds=5):
+            return self.rules
+        return tuple(Active(active.rule, active.since - behind) for active in self.rules)
+
+
+def person_of(order: Order, secret: bytes) -> str:
+    """Who an order is from, across orders and stores: by e-mail, else by phone, else the order stands alone.
+
+    A keyed hash: it can be compared, but nobody's address can be read from it.
+    """
+    customer = order.customer
+    digits = re.sub(r"\D", "", customer.phone or order.billing.phone or "").lstrip("0")
+    if customer.email:
+        known_by = f"email:{customer.email.strip().casefold()}"
+    elif len(digits) >= 6:
+        known_by = f"phone:{digits}"
+    else:
+        known_by = f"order:{order.id}"
+    return hashlib.blake2b(known_by.encode(), key=secret, digest_size=16).hexdigest()

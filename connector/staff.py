@@ -1,0 +1,58 @@
+"""The people who run the shop, reached through apprise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import structlog
+
+log = structlog.get_logger()
+
+Deliver = Callable[[Sequence[str], str, str], bool]
+"""Sends (urls, title, body); true if every one of them took it."""
+
+
+def deliver_by_apprise(urls: Sequence[str], title: str, body: str) -> bool:
+    """Hand a plain-text message to each of these apprise URLs."""
+    import apprise
+
+    staff = apprise.Apprise()
+    for url in urls:
+        staff.add(url)
+    return bool(staff.notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT))
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Where the staff is told things. Messages to them go out at least once: better twice than never."""
+
+    urls: tuple[str, ...] = ()
+    deliver: Deliver = deliver_by_apprise
+
+    def tell(self, title: str, body: str) -> bool:
+        """Tell everyone; false (and logged) if some could not be reached, or nobody is named in the config."""
+        if not self.urls:
+            return False
+        reached = self.deliver(self.urls, title, body)
+        if not reached:
+            log.warning("staff not reached", title=title)
+        return reached
+
+
+def redirected(staff: Staff, address: str | None) -> Staff | None:
+    """The way to whoever gets messages instead of the customers: an apprise URL, or an e-mail address to which
+    the first mail server under `staff` delivers. None where there is no such way.
+    """
+    if address is None:
+        return None
+    if "://" in address:
+        return Staff((address,), staff.deliver)
+    server = next((url for url in staff.urls if url.startswith(("mailto://", "mailtos://"))), None)
+    if server is None:
+        return None
+    parts = urlsplit(server)
+    query = [(key, value) for key, value in parse_qsl(parts.query) if key != "to"]
+    url = urlunsplit(parts._replace(path="", query=urlencode([*query, ("to", address)])))
+    return Staff((url,), staff.deliver)

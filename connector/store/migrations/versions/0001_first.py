@@ -1,0 +1,149 @@
+"""The first schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from connector.store import tables
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "followups",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("action", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("final", sa.Boolean(), nullable=False),
+        sa.Column("held_for", sa.Text(), nullable=True),
+        sa.Column("approved", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("event_at", tables.Utc(timezone=True), nullable=False),
+        sa.Column("planned_at", tables.Utc(timezone=True), nullable=False),
+        sa.Column("due_at", tables.Utc(timezone=True), nullable=False),
+        sa.Column("expires_at", tables.Utc(timezone=True), nullable=True),
+        sa.Column("backfilled", sa.Boolean(), nullable=False),
+        sa.Column("at", tables.Utc(timezone=True), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("intent", sa.LargeBinary(), nullable=True),
+        sa.Column("intent_at", tables.Utc(timezone=True), nullable=True),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_followups")),
+        sa.UniqueConstraint(
+            "store",
+            "rule",
+            "subject",
+            "step",
+            "action",
+            name=op.f("uq_followups_store_rule_subject_step_action"),
+        ),
+    )
+    op.create_index(
+        "ix_followups_due",
+        "followups",
+        ["store", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
+        "ix_followups_open_ends",
+        "followups",
+        ["store", "state"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('unknown', 'held')"),
+        postgresql_where=sa.text("state IN ('unknown', 'held')"),
+    )
+    op.create_index("ix_followups_order", "followups", ["store", "order_id"], unique=False)
+    op.create_index("ix_followups_person", "followups", ["person"], unique=False)
+    op.create_index("ix_followups_recent", "followups", ["store", "rule", "at"], unique=False)
+    op.create_table(
+        "orders",
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("facts", sa.LargeBinary(), nullable=False),
+        sa.Column("journal", sa.LargeBinary(), nullable=False),
+        sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("ask_at", tables.Utc(timezone=True), nullable=True),
+        sa.Column("missing_since", tables.Utc(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("store", "id", name=op.f("pk_orders")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_orders_ask_at",
+        "orders",
+        ["store", "ask_at"],
+        unique=False,
+        sqlite_where=sa.text("ask_at IS NOT NULL"),
+        postgresql_where=sa.text("ask_at IS NOT NULL"),
+    )
+    op.create_index("ix_orders_number", "orders", ["store", "number"], unique=False)
+    op.create_index(
+        "ix_orders_open",
+        "orders",
+        ["store"],
+        unique=False,
+        sqlite_where=sa.text("open IS 1"),
+        postgresql_where=sa.text("open IS 1"),
+    )
+    op.create_table(
+        "pauses",
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("at", tables.Utc(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("store", "rule", name=op.f("pk_pauses")),
+    )
+    op.create_table(
+        "quarantine",
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", tables.Utc(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("store", "order_id", name=op.f("pk_quarantine")),
+    )
+    op.create_table(
+        "rules",
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("since", tables.Utc(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("store", "rule", name=op.f("pk_rules")),
+    )
+    op.create_table(
+        "state",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_state")),
+    )
+    op.create_table(
+        "stores",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("identity", sa.LargeBinary(), nullable=True),
+        sa.Column("key_mark", sa.Text(), nullable=True),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("baseline_at", tables.Utc(timezone=True), nullable=True),
+        sa.Column("baseline_done_at", tables.Utc(timezone=True), nullable=True),
+        sa.Column("polled_at", tables.Utc(timezone=True), nullable=True),
+        sa.Column("swept_at", tables.Utc(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("error_since", tables.Utc(timezone=True), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("retry_at", tables.Utc(timezone=True), nullable=True),
+        sa.Column("skew", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stores")),
+    )

@@ -1,0 +1,148 @@
+"""Orders as last seen, each with its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from adapters.model import Order
+from connector.store.tables import orders, quarantine
+from rules.events import Event, Journal
+
+_encode = msgspec.json.Encoder().encode
+_decode_order = msgspec.json.Decoder(Order).decode
+_decode_journal = msgspec.json.Decoder(tuple[Event, ...]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An order's row. `raw` is the facts' exact bytes, by which a change is told."""
+
+    raw: bytes
+    journal: Journal
+    person: str
+    ask_at: datetime | None
+
+    @property
+    def order(self) -> Order:
+        return _decode_order(self.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An order to be stored: what was seen, and what follows from it."""
+
+    order: Order
+    raw: bytes
+    journal: Journal
+    person: str
+    open: bool
+    ask_at: datetime | None
+
+
+def encode(order: Order) -> bytes:
+    """The bytes under which an order's facts are stored and compared."""
+    return _encode(order)
+
+
+def load(connection: sa.Connection, store: str, ids: Sequence[str]) -> dict[str, Known]:
+    """The known ones among these orders, by id."""
+    columns = (orders.c.id, orders.c.facts, orders.c.journal, orders.c.person, orders.c.ask_at)
+    query = sa.select(*columns).where(orders.c.store == store, orders.c.id.in_(ids))
+    return {
+        row.id: Known(row.facts, _decode_journal(row.journal), row.person, row.ask_at)
+        for row in connection.execute(query)
+    }
+
+
+def save(connection: sa.Connection, store: str, seen: Iterable[Seen]) -> None:
+    """Store these orders, new or known."""
+    rows = [
+        {
+            "store": store,
+            "id": each.order.id,
+            "number": each.order.number,
+            "person": each.person,
+            "facts": each.raw,
+            "journal": _encode(each.journal),
+            "open": each.open,
+            "ask_at": each.ask_at,
+            "missing_since": None,
+        }
+        for each in seen
+    ]
+    if rows:
+        connection.execute(sa.insert(orders).prefix_with("OR REPLACE", dialect="sqlite"), rows)
+
+
+def find(connection: sa.Connection, store: str, number: str) -> str | None:
+    """The id of the order that people call by this number, or whose id it is."""
+    number = number.removeprefix("#")
+    by_number = sa.select(orders.c.id).where(orders.c.store == store, orders.c.number == number)
+    by_id = sa.select(orders.c.id).where(orders.c.store == store, orders.c.id == number)
+    found: str | None = connection.scalar(by_number) or connection.scalar(by_id)
+    return found
+
+
+def open_ids(connection: sa.Connection, store: str) -> list[str]:
+    """Orders to whom something may still happen that does not touch their modification date."""
+    return list(connection.scalars(sa.select(orders.c.id).where(orders.c.store == store, orders.c.open.is_(True))))
+
+
+def to_ask(connection: sa.Connection, store: str, now: datetime, limit: int) -> list[str]:
+    """Orders whose plan may have changed by time alone."""
+    query = sa.select(orders.c.id).where(orders.c.store == store, orders.c.ask_at <= now)
+    return list(connection.scalars(query.order_by(orders.c.ask_at).limit(limit)))
+
+
+def set_ask_at(connection: sa.Connection, store: str, order_id: str, ask_at: datetime | None) -> None:
+    """When to plan this order again."""
+    connection.execute(sa.update(orders).where(orders.c.store == store, orders.c.id == order_id).values(ask_at=ask_at))
+
+
+def ask_all_again(connection: sa.Connection, store: str, now: datetime, ids: sa.ScalarSelect[str] | None) -> None:
+    """Plan these orders again at once; all of the store's if `ids` is None."""
+    chosen = orders.c.store == store
+    if ids is not None:
+        chosen = sa.and_(chosen, orders.c.id.in_(ids))
+    connection.execute(sa.update(orders).where(chosen).values(ask_at=now))
+
+
+def note_missing(connection: sa.Connection, store: str, order_id: str, now: datetime) -> datetime:
+    """The order answered 404, alone among its neighbours; returns since when it does."""
+    chosen = sa.and_(orders.c.store == store, orders.c.id == order_id)
+    since = connection.scalar(sa.select(orders.c.missing_since).where(chosen))
+    if since is None:
+        connection.execute(sa.update(orders).where(chosen).values(missing_since=now))
+    return since or now
+
+
+def close(connection: sa.Connection, store: str, order_id: str) -> None:
+    """Nothing more is expected of this order."""
+    connection.execute(
+        sa.update(orders).where(orders.c.store == store, orders.c.id == order_id).values(open=False, ask_at=None)
+    )
+
+
+def set_aside(connection: sa.Connection, store: str, order_id: str, reason: str, now: datetime) -> bool:
+    """Quarantine an order that cannot be understood; true if that is news."""
+    known = sa.select(quarantine.c.reason).where(quarantine.c.store == store, quarantine.c.order_id == order_id)
+    if connection.scalar(known) == reason:
+        return False
+    release(connection, store, [order_id])
+    connection.execute(sa.insert(quarantine).values(store=store, order_id=order_id, reason=reason, at=now))
+    return True
+
+
+def release(connection: sa.Connection, store: str, ids: Sequence[str]) -> None:
+    """These orders can be understood (again)."""
+    connection.execute(sa.delete(quarantine).where(quarantine.c.store == store, quarantine.c.order_id.in_(ids)))
+
+
+def set_aside_ids(connection: sa.Connection, store: str) -> list[str]:
+    """The orders of a store that are in quarantine."""
+    return list(connection.scalars(sa.select(quarantine.c.order_id).where(quarantine.c.store == store)))

@@ -1,0 +1,102 @@
+"""What is remembered of each store: how far we read, how it is, which rules stand there since when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from adapters.model import Identity
+from connector.store.tables import pauses, rules, stores
+
+EVERY = "*"
+"""Stands for every store, or every rule, in a pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreState:
+    """A store's row. `baseline_at` is on the store's clock: what it had by then is the past."""
+
+    id: str
+    identity: Identity | None = None
+    key_mark: str | None = None
+    cursor: str | None = None
+    baseline_at: datetime | None = None
+    baseline_done_at: datetime | None = None
+    polled_at: datetime | None = None
+    swept_at: datetime | None = None
+    error: str | None = None
+    error_since: datetime | None = None
+    failures: int = 0
+    retry_at: datetime | None = None
+    skew: float | None = None
+
+
+def load(connection: sa.Connection, store: str) -> StoreState:
+    """What is remembered of this store; an empty state for a new one."""
+    row = connection.execute(sa.select(stores).where(stores.c.id == store)).mappings().first()
+    if row is None:
+        return StoreState(store)
+    identity = msgspec.json.decode(row["identity"], type=Identity) if row["identity"] else None
+    return StoreState(**{**row, "identity": identity})
+
+
+def update(connection: sa.Connection, store: str, **values: object) -> None:
+    """Remember these columns of the store's row."""
+    if isinstance(identity := values.get("identity"), Identity):
+        values["identity"] = msgspec.json.encode(identity)
+    if connection.execute(sa.update(stores).where(stores.c.id == store).values(**values)).rowcount == 0:
+        connection.execute(sa.insert(stores).values(id=store, **values))
+
+
+@dataclass(frozen=True, slots=True)
+class RuleState:
+    """A rule as it was last loaded for a store, and since when it has been switched on there."""
+
+    rule: str
+    digest: str
+    enabled: bool
+    since: datetime
+
+
+def load_rules(connection: sa.Connection, store: str) -> dict[str, RuleState]:
+    """The rules that were last loaded for this store, by id."""
+    query = sa.select(rules.c.rule, rules.c.digest, rules.c.enabled, rules.c.since)
+    return {row.rule: RuleState(*row) for row in connection.execute(query.where(rules.c.store == store))}
+
+
+def save_rule(connection: sa.Connection, store: str, rule: RuleState) -> None:
+    """Remember a rule as loaded."""
+    forget_rule(connection, store, rule.rule)
+    values = {
+        "digest": rule.digest,
+        "enabled": rule.enabled,
+        "since": rule.since,
+    }
+    connection.execute(sa.insert(rules).values(store=store, rule=rule.rule, **values))
+
+
+def forget_rule(connection: sa.Connection, store: str, rule: str) -> None:
+    """The rule is gone, or has another name."""
+    connection.execute(sa.delete(rules).where(rules.c.store == store, rules.c.rule == rule))
+
+
+def paused(connection: sa.Connection) -> set[tuple[str, str]]:
+    """The pauses in force, as (store, rule), each of which may be EVERY."""
+    return {(row.store, row.rule) for row in connection.execute(sa.select(pauses.c.store, pauses.c.rule))}
+
+
+def pause(connection: sa.Connection, store: str, rule: str, now: datetime) -> bool:
+    """Pause a store, a rule or everything; false if it was paused already."""
+    if (store, rule) in paused(connection):
+        return False
+    connection.execute(sa.insert(pauses).values(store=store, rule=rule, at=now))
+    return True
+
+
+def resume(connection: sa.Connection, store: str, rule: str) -> bool:
+    """End exactly this pause; false if there was none."""
+    chosen = sa.and_(pauses.c.store == store, pauses.c.rule == rule)
+    return connection.execute(sa.delete(pauses).where(chosen)).rowcount > 0

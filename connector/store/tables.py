@@ -1,0 +1,172 @@
+"""The tables. An order's row is its whole story: the facts as last seen, and the journal of what happened.
+
+A follow-up's row is one action of one step for one subject; its identity is unique, which is what keeps
+anything from being done twice. All times are UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware UTC datetime, on databases with zones and without."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+state = sa.Table(
+    "state",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+stores = sa.Table(
+    "stores",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("identity", sa.LargeBinary),
+    sa.Column("key_mark", sa.Text),
+    sa.Column("cursor", sa.Text),
+    sa.Column("baseline_at", Utc),
+    sa.Column("baseline_done_at", Utc),
+    sa.Column("polled_at", Utc),
+    sa.Column("swept_at", Utc),
+    sa.Column("error", sa.Text),
+    sa.Column("error_since", Utc),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("retry_at", Utc),
+    sa.Column("skew", sa.Float),
+)
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Text, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("facts", sa.LargeBinary, nullable=False),
+    sa.Column("journal", sa.LargeBinary, nullable=False),
+    sa.Column("open", sa.Boolean, nullable=False),
+    sa.Column("ask_at", Utc),
+    sa.Column("missing_since", Utc),
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_orders_number", orders.c.store, orders.c.number)
+sa.Index(
+    "ix_orders_open",
+    orders.c.store,
+    sqlite_where=orders.c.open.is_(True),
+    postgresql_where=orders.c.open.is_(True),
+)
+sa.Index(
+    "ix_orders_ask_at",
+    orders.c.store,
+    orders.c.ask_at,
+    sqlite_where=orders.c.ask_at.is_not(None),
+    postgresql_where=orders.c.ask_at.is_not(None),
+)
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("order_id", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", Utc, nullable=False),
+)
+
+rules = sa.Table(
+    "rules",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("since", Utc, nullable=False),
+)
+
+pauses = sa.Table(
+    "pauses",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("at", Utc, nullable=False),
+)
+
+followups = sa.Table(
+    "followups",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("store", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("action", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("order_id", sa.Text, nullable=False),
+    sa.Column("number", sa.Text, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("final", sa.Boolean, nullable=False),
+    sa.Column("held_for", sa.Text),
+    sa.Column("approved", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("event_at", Utc, nullable=False),
+    sa.Column("planned_at", Utc, nullable=False),
+    sa.Column("due_at", Utc, nullable=False),
+    sa.Column("expires_at", Utc),
+    sa.Column("backfilled", sa.Boolean, nullable=False),
+    sa.Column("at", Utc, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("intent", sa.LargeBinary),
+    sa.Column("intent_at", Utc),
+    sa.Column("result", sa.Text),
+    sa.UniqueConstraint("store", "rule", "subject", "step", "action"),
+)
+sa.Index("ix_followups_order", followups.c.store, followups.c.order_id)
+sa.Index("ix_followups_person", followups.c.person)
+sa.Index(
+    "ix_followups_due",
+    followups.c.store,
+    followups.c.due_at,
+    sqlite_where=followups.c.state == "pending",
+    postgresql_where=followups.c.state == "pending",
+)
+sa.Index(
+    "ix_followups_open_ends",
+    followups.c.store,
+    followups.c.state,
+    sqlite_where=followups.c.state.in_(["unknown", "held"]),
+    postgresql_where=followups.c.state.in_(["unknown", "held"]),
+)
+sa.Index("ix_followups_recent", followups.c.store, followups.c.rule, followups.c.at)

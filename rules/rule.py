@@ -1,0 +1,61 @@
+"""A rule, compiled: what the loader makes of YAML and the planner works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel
+
+from rules.conditions import Conditions
+from rules.timing import Duration, Window
+
+OncePer = Literal["order", "customer", "shipment", "line_item"]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do. `kind` is its name in YAML, `spec` its validated content; some speak to the customer."""
+
+    kind: str
+    spec: BaseModel
+    to_customer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Actions that happen together, `wait` after the trigger or after the step before.
+
+    `id` is the step's own, else its position as text; positions count from 1.
+    """
+
+    id: str
+    position: int
+    wait: Duration | None
+    send_between: Window | None
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A follow-up rule. `trigger` is an event kind (`order.delivered`, `order.status:packed`).
+
+    `backfill` is how far back from being switched on the rule may reach (True: without limit).
+    `digest` changes when anything that the rule does changes; `where` is `file:line`.
+    """
+
+    id: str
+    name: str
+    trigger: str
+    steps: tuple[Step, ...]
+    conditions: Conditions
+    stop_if: Conditions
+    once_per: OncePer = "order"
+    enabled: bool = True
+    cooldown: Duration | None = None
+    expires_after: Duration | None = None
+    backfill: Duration | Literal[True] | None = None
+    max_per_run: int = 200
+    was: str | None = None
+    digest: str = ""
+    where: str = ""

@@ -1,0 +1,254 @@
+"""The language of templates: what they may name, and a sandbox to run them in.
+
+Whatever an expression writes out is data: it is kept aside, and the text holds a token in its place. So nothing
+done to the text can take data for markup, and each output escapes it in its own way when it is put back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import (
+    ChainableUndefined,
+    StrictUndefined,
+    Template,
+    TemplateRuntimeError,
+    Undefined,
+    pass_context,
+)
+from jinja2.exceptions import SecurityError
+from jinja2.filters import FILTERS
+from jinja2.runtime import Context as JinjaContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.tests import TESTS
+from msgspec import Struct
+
+from adapters.model import Customer, LineItem, Money, Order, Shipment
+from rules.tidy import GAP, tidy
+
+if TYPE_CHECKING:
+    from babel import Locale
+
+LONGEST_SOURCE = 100_000
+LONGEST_OUTPUT = 200_000
+
+
+class Store(Struct, frozen=True, kw_only=True):
+    """The store as templates know it."""
+
+    id: str
+    name: str | None = None
+    url: str | None = None
+
+
+class GivenCoupon(Struct, frozen=True, kw_only=True):
+    """The coupon that an earlier action of the follow-up has made. `expires_at` is in UTC."""
+
+    code: str
+    expires_at: datetime | None = None
+
+
+ROOTS: Mapping[str, Any] = {
+    "order": Order,
+    "customer": Customer,
+    "shipment": Shipment,
+    "item": LineItem,
+    "items": tuple[LineItem, ...],
+    "store": Store,
+    "coupon": GivenCoupon,
+    "signed_by": str,
+}
+"""What a template may name, and its type. Shipment, item, coupon and signed_by may be missing."""
+
+PROVIDED = frozenset({"coupon"})
+"""Names that exist only after an action that provides them."""
+
+
+class Missing(ChainableUndefined):
+    """A value that this order does not have: false, without parts, tidied away where it is written out."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return GAP
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or isinstance(other, Missing)
+
+    __hash__ = Undefined.__hash__
+
+
+MISSING = Missing()
+
+
+@dataclass(slots=True)
+class Data:
+    """What one rendering has written out. `key` begins the tokens, and occurs nowhere in the template."""
+
+    key: str
+    values: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def keep(self, text: str) -> str:
+        """Keep the data; the answer is its token. What is missing as a whole stays a gap in the text."""
+        text = tidy(text)
+        if not text:
+            return GAP
+        self.values.append(text)
+        self.size += len(text)
+        return f"{self.key}{len(self.values) - 1}z"
+
+    def occurs_in(self, text: str) -> bool:
+        """Whether there is a token in the text."""
+        return self.key in text
+
+    def put_back(self, text: str, turn: Callable[[str], str] = str) -> str:
+        """The text with its data, each `turn`ed into what the output takes."""
+        return re.sub(f"{self.key}([0-9]+)z", lambda found: turn(self.values[int(found[1])]), text)
+
+
+def data_for(source: str) -> Data:
+    """A place for a template's data. Tokens begin with a digit: nothing makes them capitals, or a list."""
+    key = "0q"
+    while key in source:
+        key += "q"
+    return Data(key)
+
+
+@lru_cache(maxsize=1024)
+def compiled(source: str) -> Template:
+    """The template, ready to run. Raises jinja2's TemplateSyntaxError."""
+    return LANGUAGE.from_string(source.replace(GAP, ""))
+
+
+# --- the sandbox --------------------------------------------------------------------------------------
+
+
+class _Language(ImmutableSandboxedEnvironment):
+    """Jinja2 without calls, and with values that may be missing."""
+
+    intercepted_binops = frozenset({"*", "%", "**"})
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, dict):
+            return obj.get(attribute) or MISSING
+        value = super().getattr(obj, attribute)
+        return MISSING if value is None else value
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, dict):
+            return obj.get(argument) or MISSING
+        value = super().getitem(obj, argument)
+        return MISSING if value is None else value
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        return False
+
+    def call_binop(self, context: JinjaContext, operator: str, left: Any, right: Any) -> Any:
+        """Only numbers: text can be multiplied until memory is full, and so can powers."""
+        if operator == "**" or not all(isinstance(side, int | float | Decimal) for side in (left, right)):
+            raise SecurityError(f"'{operator}' is for numbers only")
+        return super().call_binop(context, operator, left, right)
+
+
+@pass_context
+def _write_out(context: JinjaContext, value: object) -> str:
+    kept: str = context["_data"].keep(_as_text(context, value))
+    return kept
+
+
+def _as_text(context: JinjaContext, value: object) -> str:
+    if value is None:
+        return GAP
+    if isinstance(value, datetime):
+        return date(context, value)
+    if not isinstance(value, str | int | float | Decimal | Money | Undefined):
+        raise TemplateRuntimeError("a list or a whole record cannot be written out")
+    return str(value)
+
+
+# --- filters ------------------------------------------------------------------------------------------
+
+
+@pass_context
+def money(context: JinjaContext, value: object) -> str:
+    """An amount as the reader's language writes it: `{{ order.total | money }}`."""
+    if isinstance(value, Undefined):
+        return str(value)
+    if not isinstance(value, Money):
+        raise TemplateRuntimeError("'money' needs an amount such as order.total")
+    from babel.numbers import format_currency
+
+    return format_currency(value.amount, value.currency, locale=_locale(context["_locale"]))
+
+
+@pass_context
+def date(context: JinjaContext, value: object, style: str = "medium") -> str:
+    """A time as the reader's language writes its day, in the store's zone.
+
+    `style` is short, medium, long, full, or a pattern such as `d MMMM, HH:mm`.
+    """
+    if isinstance(value, Undefined):
+        return str(value)
+    if not isinstance(value, datetime):
+        raise TemplateRuntimeError("'date' needs a time such as order.created_at")
+    from babel.dates import format_date, format_datetime
+
+    locale, zone = _locale(context["_locale"]), context["_zone"]
+    assert isinstance(zone, tzinfo)
+    if style in DATE_STYLES:
+        return format_date(value.astimezone(zone), style, locale=locale)
+    return format_datetime(value, style, tzinfo=zone, locale=locale)
+
+
+DATE_STYLES = ("short", "medium", "long", "full")
+
+
+@cache
+def _locale(name: str) -> Locale:
+    """Babel's locale of this name, or of its language; English where it knows neither."""
+    from babel import Locale, UnknownLocaleError
+
+    for wanted in fallbacks(name):
+        try:
+            return Locale.parse(wanted, sep="-")
+        except (UnknownLocaleError, ValueError):
+            continue
+    return Locale("en")
+
+
+_RENAMED = {"iw": "he", "in": "id", "ji": "yi"}
+
+
+def fallbacks(locale: str) -> list[str]:
+    """`he_IL` as `["he-IL", "he"]`: the locale, then what is left when its parts are dropped from the end."""
+    parts = re.split("[-_]", re.split("[.@]", locale.strip())[0])
+    parts[0] = _RENAMED.get(parts[0].lower(), parts[0].lower())
+    return ["-".join(parts[:end]) for end in range(len(parts), 0, -1) if parts[0]]
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or isinstance(value, Undefined)
+
+
+def _make_language() -> _Language:
+    """Only filters that cannot fill memory, turn escaping off or reach for anything."""
+    language = _Language(undefined=StrictUndefined, finalize=_write_out, keep_trailing_newline=True)
+    useful = (
+        "abs capitalize count d default first float int join last length list lower map max min reject"
+        " rejectattr reverse round select selectattr sort string sum title trim truncate unique upper"
+        " urlencode"
+    )
+    language.filters = {**{name: FILTERS[name] for name in useful.split()}, "money": money, "date": date}
+    language.tests = {**TESTS, "none": _is_missing}
+    language.globals = {}
+    return language
+
+
+LANGUAGE = _make_language()

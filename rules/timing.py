@@ -1,0 +1,391 @@
+"""When: waits, daily windows, business hours, holidays, and clocks that change twice a year.
+
+Nothing here knows what time it is. Moments go in and come out aware and in UTC; the store's zone, its
+business hours and its country's holidays come in as a `Calendar`. Texts written by people are parsed into
+frozen values, and whatever cannot be read raises a ValueError that says what to write instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+Unit = Literal["seconds", "minutes", "hours", "days", "weeks", "business days"]
+
+ABSOLUTE: Mapping[str, timedelta] = {
+    "seconds": timedelta(seconds=1),
+    "minutes": timedelta(minutes=1),
+    "hours": timedelta(hours=1),
+}
+ONE_DAY = timedelta(days=1)
+ONE_SECOND = timedelta(seconds=1)
+DAY_MINUTES = 24 * 60
+SEARCH_DAYS = 400
+LONGEST_DAYS = 5 * 366
+
+
+# --- waits ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A wait as written: `Duration(4, "hours")`. `str()` gives text that `parse_duration` reads back."""
+
+    amount: int
+    unit: Unit
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.unit.removesuffix('s') if self.amount == 1 else self.unit}"
+
+
+WORDS: Mapping[str, Unit] = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "seconds"),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "minutes"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "hours"),
+    **dict.fromkeys(("d", "day", "days"), "days"),
+    **dict.fromkeys(("w", "week", "weeks"), "weeks"),
+    **dict.fromkeys(("business day", "business days"), "business days"),
+}
+SMALLER: Mapping[Unit, tuple[int, Unit]] = {
+    "weeks": (7, "days"),
+    "days": (24, "hours"),
+    "hours": (60, "minutes"),
+    "minutes": (60, "seconds"),
+}
+MOST: Mapping[Unit, int] = {
+    "seconds": LONGEST_DAYS * 86_400,
+    "minutes": LONGEST_DAYS * 1_440,
+    "hours": LONGEST_DAYS * 24,
+    "days": LONGEST_DAYS,
+    "weeks": LONGEST_DAYS // 7,
+    "business days": LONGEST_DAYS * 5 // 7,
+}
+WAIT = re.compile(r"(?P<minus>[-−]?) ?(?P<number>[0-9]{1,20}(?:\.[0-9]{1,9})?) ?(?P<word>[A-Za-z][A-Za-z ]*)?")
+HOW_TO_WAIT = "Write a number and seconds, minutes, hours, days, weeks or business days"
+
+
+def parse_duration(text: str) -> Duration:
+    """Read `90 minutes`, `4 hours`, `1 day`, `2 weeks`, `2 business days`, or short `90 min`, `4h`, `30d`.
+
+    Raises ValueError, with a suggestion where there is one, for anything else: also for a negative number, a
+    fraction, and more than five years.
+    """
+    found = WAIT.fullmatch(" ".join(text.split()))
+    if not found:
+        raise ValueError(f"{text!r} is not a wait. {HOW_TO_WAIT}, as in '4 hours'")
+    number, word = Decimal(found["number"]), found["word"] or ""
+    # A lone capital is no unit: M is months to some.
+    unit = WORDS.get(word if len(word) == 1 else word.lower())
+    if unit is None:
+        raise ValueError(_unknown_unit(text, number, word))
+    if found["minus"]:
+        raise ValueError(f"{text!r} is negative; a wait cannot end before it begins")
+    if "." in found["number"]:
+        raise ValueError(f"{text!r} has a fraction; write a whole number{_in_whole_numbers(number, unit)}")
+    if number > MOST[unit]:
+        raise ValueError(f"{text!r} is over 5 years; nothing waits that long")
+    return Duration(int(number), unit)
+
+
+def _unknown_unit(text: str, number: Decimal, word: str) -> str:
+    if not word:
+        return f"{text!r} has no unit. {HOW_TO_WAIT}, as in '{number} minutes'"
+    if word.lower() in {"month", "months", "year", "years"}:
+        return f"{text!r} has no fixed length; write days or weeks, as in '30 days'"
+    meant = _nearest(word.lower(), WORDS)
+    hint = f"; did you mean '{Duration(int(number), WORDS[meant])}'?" if meant else "."
+    return f"{text!r} is not a wait{hint} {HOW_TO_WAIT}"
+
+
+def _in_whole_numbers(number: Decimal, unit: Unit) -> str:
+    """`1.5 hours` as `, as in '90 minutes'`; nothing where no unit gives a whole number."""
+    while number != int(number):
+        if unit not in SMALLER:
+            return ""
+        times, unit = SMALLER[unit]
+        number *= times
+    return f", as in '{Duration(int(number), unit)}'"
+
+
+# --- windows --------------------------------------------------------------------------------------
+
+Span = tuple[int, int]
+"""Opening and closing in minutes after the day's first midnight; a closing past 1440 is on the next day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When something is open: the spans of each weekday, Monday first, in the order of their openings.
+
+    Spans are half open, and one that runs over midnight belongs to the day it starts on. `str()` gives the
+    text.
+    """
+
+    days: tuple[tuple[Span, ...], ...]
+    text: str = field(compare=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+SPAN = re.compile(r"([0-9]{1,2}):([0-9]{2}) ?[-–] ?([0-9]{1,2}):([0-9]{2})")
+
+
+def parse_window(text: str) -> Window:
+    """Read `09:00-18:00`, `21:00-08:00` (over midnight) or `09:00-13:00, 16:00-19:00`, the same on every day.
+
+    Raises ValueError where it cannot be read or has a span without length.
+    """
+    return Window((_parse_spans(text),) * 7, text.strip())
+
+
+def parse_business_hours(hours: Mapping[str, str]) -> Window:
+    """Read `{"sun-thu": "09:00-18:00", "fri": "09:00-13:00"}`; days that are not named are closed.
+
+    Raises ValueError where a day is unknown or named twice, a time cannot be read, or no day is named at all.
+    """
+    days: list[tuple[Span, ...]] = [()] * 7
+    for names, times in hours.items():
+        try:
+            spans = _parse_spans(times)
+        except ValueError as error:
+            hint = "" if any(map(str.isdigit, times)) else "; leave out a day on which you are closed"
+            raise ValueError(f"{names}: {error}{hint}") from None
+        for day in _parse_days(names):
+            if days[day]:
+                raise ValueError(f"{names}: {WEEKDAYS[day]} is named twice; name each day once")
+            days[day] = spans
+    if not hours:
+        raise ValueError('no business hours; name at least one day, as in sun-thu: "09:00-18:00"')
+    return Window(tuple(days), ", ".join(f"{names} {times}" for names, times in hours.items()))
+
+
+def _parse_spans(text: str) -> tuple[Span, ...]:
+    return tuple(sorted(_parse_span(" ".join(part.split())) for part in text.split(",")))
+
+
+def _parse_span(text: str) -> Span:
+    found = SPAN.fullmatch(text)
+    if not found:
+        raise ValueError(
+            f"{text!r} is not a time window; write hours and minutes of a 24-hour clock, as in '09:00-18:00'"
+        )
+    hour, minute, last_hour, last_minute = map(int, found.groups())
+    opens, closes = hour * 60 + minute, last_hour * 60 + last_minute
+    if opens >= DAY_MINUTES or closes > DAY_MINUTES or max(minute, last_minute) > 59:
+        raise ValueError(f"{text!r} has a time that no clock shows; times go from 00:00 to 23:59, an end to 24:00")
+    if opens == closes:
+        raise ValueError(f"{text!r} is never open; for the whole day write '00:00-24:00'")
+    return opens, closes if closes > opens else closes + DAY_MINUTES
+
+
+def _parse_days(names: str) -> Iterable[int]:
+    """The weekdays (Monday is 0) of `fri`, `Sunday`, `sun-thu`, `fri-mon` or `mon, wed`."""
+    for part in names.split(","):
+        first, dash, last = (name.strip() for name in part.replace("–", "-").partition("-"))
+        begin = _parse_day(first)
+        end = _parse_day(last) if dash else begin
+        for step in range((end - begin) % 7 + 1):
+            yield (begin + step) % 7
+
+
+def _parse_day(name: str) -> int:
+    for number, day in enumerate(WEEKDAYS):
+        if len(name) >= 3 and day.startswith(name.lower()):
+            return number
+    meant = _nearest(name.lower(), [*WEEKDAYS, *(day[:3] for day in WEEKDAYS)])
+    hint = f"; did you mean {meant!r}?" if meant else "."
+    raise ValueError(f"{name!r} is not a day of the week{hint} Write mon, tue, wed, thu, fri, sat or sun, or sun-thu")
+
+
+# --- the calendar ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A store's sense of time: its zone, when it works, and whose holidays it keeps (by `parse_holidays`)."""
+
+    zone: ZoneInfo
+    business_hours: Window | None = None
+    country: str | None = None
+
+    def is_holiday(self, day: date) -> bool:
+        """Whether `day` is a public holiday; never so where no country is set."""
+        return self.country is not None and day in _country_year(self.country, day.year).holidays
+
+    def is_business_day(self, day: date) -> bool:
+        """Whether people work on `day`: by the country's weekend and holidays, else by the days that
+        `business_hours` names, else Monday to Friday.
+        """
+        if self.country is not None:
+            return day in _country_year(self.country, day.year).working_days
+        if self.business_hours is not None:
+            return bool(self.business_hours.days[day.weekday()])
+        return day.weekday() < 5
+
+
+@dataclass(frozen=True, slots=True)
+class CountryYear:
+    holidays: frozenset[date]
+    working_days: frozenset[date]
+
+
+@cache
+def _country_year(country: str, year: int) -> CountryYear:
+    import holidays  # a tenth of a second that a store without holidays need not pay
+
+    code, _, region = country.partition("-")
+    known = holidays.country_holidays(code, subdiv=region or None, years=year)
+    new_year = date(year, 1, 1)
+    days = (new_year + n * ONE_DAY for n in range((date(year, 12, 31) - new_year).days + 1))
+    return CountryYear(frozenset(known), frozenset(day for day in days if known.is_working_day(day)))
+
+
+def parse_holidays(text: str) -> str:
+    """Read an ISO country code, perhaps with a region: `IL`, `US-CA`.
+
+    Case does not matter, and other codes in use come out as the two-letter one: `UK` as `GB`.
+    Raises ValueError where the country or the region is unknown, or its holidays are.
+    """
+    import holidays
+
+    name, dash, region = (part.strip() for part in text.partition("-"))
+    supported = holidays.list_supported_countries(include_aliases=True)
+    if name.upper() not in supported:
+        meant = _code_of(text.strip(), supported)
+        hint = f"; did you mean {meant!r}?" if meant else "."
+        raise ValueError(f"{text!r} is not a country with known holidays{hint} Write its ISO code, as in IL or US-CA")
+    code = holidays.country_holidays(name.upper()).country
+    regions = {known.upper(): known for known in supported[code]}
+    if not dash:
+        return code
+    if region.upper() in regions:
+        return f"{code}-{regions[region.upper()]}"
+    if not regions:
+        raise ValueError(f"{text!r}: the holidays of {code} are the same in all its regions; write {code}")
+    raise ValueError(f"{text!r}: {code} has no region {region!r}; write one of {', '.join(regions.values())}")
+
+
+def _code_of(text: str, codes: Iterable[str]) -> str | None:
+    """The code of a country that is written out in English, more or less: `Isreal` is IL."""
+    from babel import Locale
+
+    territories = Locale("en").territories
+    by_name = {territories[code].lower(): code for code in codes if code in territories}
+    name = _nearest(text.lower(), by_name)
+    return by_name[name] if name else None
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    """What `word` was probably meant to be, of what is known."""
+    return next(iter(get_close_matches(word, list(known), n=1)), None)
+
+
+# --- arithmetic -----------------------------------------------------------------------------------
+
+
+def after(start: datetime, wait: Duration, calendar: Calendar) -> datetime:
+    """The moment (UTC) when `wait`, begun at `start` (aware), is over.
+
+    Seconds, minutes and hours are absolute. Days, weeks and business days keep the wall time of the
+    calendar's zone: one that the clocks skip becomes the first moment after the gap, one that they show twice
+    the first of the two. Business days are counted as carriers do, from the day after: one business day after
+    a Thursday, a Friday or a Saturday in Israel is Sunday. A wait of 0 is over at `start`.
+
+    Raises ValueError where `start` is naive, or the calendar has no business day within 400 days.
+    """
+    start = _utc(start)
+    absolute = ABSOLUTE.get(wait.unit)
+    if absolute is not None:
+        return start + absolute * wait.amount
+    if not wait.amount:
+        return start
+    wall = start.astimezone(calendar.zone).replace(tzinfo=None)
+    if wait.unit == "business days":
+        day = _business_days_later(wall.date(), wait.amount, calendar)
+    else:
+        day = wall.date() + ONE_DAY * (wait.amount * 7 if wait.unit == "weeks" else wait.amount)
+    return _instant(datetime.combine(day, wall.time()), calendar.zone)
+
+
+def next_open(moment: datetime, window: Window | None, calendar: Calendar) -> datetime:
+    """`moment` itself (aware) if `window` is open then, else the next moment (UTC) at which it opens.
+
+    No window is always open. Spans that start on a holiday do not count. A span lasts from the first moment
+    that the wall clock shows its opening, or has skipped it, to the first that it shows its closing, or has
+    skipped it: an hour that repeats in autumn does not open or close it twice, and one lost in spring may
+    leave nothing of it.
+
+    Raises ValueError where `moment` is naive, or the window does not open within 400 days.
+    """
+    moment = _utc(moment)
+    if window is None:
+        return moment
+    today = moment.astimezone(calendar.zone).date()
+    for distance in range(-1, SEARCH_DAYS):  # yesterday's span may have run over midnight
+        day = today + distance * ONE_DAY
+        spans = window.days[day.weekday()]
+        if not spans or calendar.is_holiday(day):
+            continue
+        for opens, closes in _openings(day, spans, calendar.zone):
+            if moment < closes:
+                return max(moment, opens)
+    raise ValueError(f"{window} does not open within {SEARCH_DAYS} days of {today}; are all its days holidays?")
+
+
+@lru_cache(maxsize=4096)
+def _openings(day: date, spans: tuple[Span, ...], zone: ZoneInfo) -> tuple[tuple[datetime, datetime], ...]:
+    midnight = datetime.combine(day, time.min)
+    moments = (
+        (
+            _instant(midnight + timedelta(minutes=opens), zone),
+            _instant(midnight + timedelta(minutes=closes), zone),
+        )
+        for opens, closes in spans
+    )
+    return tuple((opens, closes) for opens, closes in moments if opens < closes)
+
+
+def _business_days_later(day: date, count: int, calendar: Calendar) -> date:
+    last = day
+    while count:
+        day += ONE_DAY
+        if calendar.is_business_day(day):
+            count, last = count - 1, day
+        elif (day - last).days > SEARCH_DAYS:
+            raise ValueError(f"there is no business day within {SEARCH_DAYS} days of {last}")
+    return day
+
+
+def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    """The first moment at which a clock in `zone` shows `wall` (naive), or has skipped it."""
+    moment = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) == wall:
+        return moment
+    # By the old offset `wall` falls after the change, by the new one before it: close in from both sides.
+    late = moment.replace(microsecond=0)
+    early = wall.replace(tzinfo=zone, fold=1, microsecond=0).astimezone(UTC)
+    offset = early.astimezone(zone).utcoffset()
+    while late - early > ONE_SECOND:
+        middle = early + (late - early) // ONE_SECOND // 2 * ONE_SECOND
+        if middle.astimezone(zone).utcoffset() == offset:
+            early = middle
+        else:
+            late = middle
+    return late
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is UTC:
+        return moment
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return moment.astimezone(UTC)
