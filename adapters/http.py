@@ -122,7 +122,7 @@ class Http:
             answer = self._exchange(method, path, {}, True, body)
         except RequestException as error:
             trouble = self._trouble(error)
-            if not body.taken and _before_sending(error):
+            if _surely_not_done(error, body):
                 raise trouble from None
             raise UnknownOutcome(f"{trouble} Whether the change was made is not known.") from None
         if answer.status < 300:
@@ -257,8 +257,15 @@ class _Body(io.BytesIO):
         return super().read(size)
 
 
+class _Session(requests.Session):
+    """`requests` looks where a redirect leads, and reads it to its end, even if it is not to follow it."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
+
+
 def _session(url: str) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     # Some firewalls turn away the name that `requests` gives itself.
     session.headers["User-Agent"] = "Aftersale"
     # A cookie would carry the rights of one answer into the next, and the jar is not safe between threads.
@@ -281,11 +288,12 @@ def _bounded(response: requests.Response) -> Iterator[bytes]:
         yield piece
 
 
-def _before_sending(error: RequestException) -> bool:
-    """Whether this kind of failure can come before the store has seen anything."""
-    if isinstance(error, ConnectTimeout | SSLError | ProxyError | InvalidProxyURL):
+def _surely_not_done(error: RequestException, body: _Body) -> bool:
+    """Whether a write failed before the store has seen it whole."""
+    if isinstance(error, ConnectTimeout) or not {NewConnectionError, NameResolutionError}.isdisjoint(_causes(error)):
         return True
-    return not {NewConnectionError, NameResolutionError}.isdisjoint(_causes(error))
+    # These come from the handshake, most of the time.
+    return isinstance(error, SSLError | ProxyError | InvalidProxyURL) and not body.taken
 
 
 def _causes(error: BaseException) -> tuple[type[BaseException], ...]:

@@ -1,7 +1,8 @@
 """A shop's world in one vocabulary, whatever the platform.
 
 Everything here is frozen. Times are aware and in UTC, money is a Decimal with its currency, ids are text,
-and what the platform leaves empty is None (never an empty string). Structs encode to JSON and back without loss.
+and what the platform leaves empty is None (never an empty string). Structs encode to JSON and back without loss;
+none can be part of a cycle, so the garbage collector need not look at them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 
-class Money(Struct, frozen=True):
+class Money(Struct, frozen=True, gc=False):
     """An amount in one currency (ISO 4217)."""
 
     amount: Decimal
@@ -22,7 +23,7 @@ class Money(Struct, frozen=True):
         return f"{self.amount} {self.currency}"
 
 
-class Address(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Address(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """A postal address; `country` is ISO 3166 alpha-2."""
 
     first_name: str | None = None
@@ -37,7 +38,7 @@ class Address(Struct, frozen=True, kw_only=True, omit_defaults=True):
     phone: str | None = None
 
 
-class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Customer(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Who bought. A guest has no `id`; e-mail and phone are as the customer typed them, trimmed."""
 
     id: str | None = None
@@ -48,7 +49,7 @@ class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     locale: str | None = None
 
 
-class LineItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LineItem(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One line of an order. `name` is plain text, entities decoded."""
 
     id: str
@@ -60,7 +61,7 @@ class LineItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sku: str | None = None
 
 
-class Shipment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Shipment(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One parcel. `shipped_at` is a moment; where the platform knows only the day, `shipped_on_day` is true
     and `shipped_at` is that day's start in the store's zone. `items` names line items and quantities, where known.
     """
@@ -75,7 +76,7 @@ class Shipment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     items: tuple[tuple[str, int], ...] = ()
 
 
-class Refund(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Refund(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Money given back. `created_at` is None where the platform does not tell it with the order."""
 
     id: str
@@ -84,7 +85,7 @@ class Refund(Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_at: datetime | None = None
 
 
-class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Order(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """An order as it is now.
 
     `number` is what people see, `id` what the API wants. `status` is the platform's word, without prefixes.
@@ -129,7 +130,7 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.status == "refunded" or (given_back > 0 and given_back >= self.total.amount)
 
 
-class Coupon(Struct, frozen=True, kw_only=True):
+class Coupon(Struct, frozen=True, gc=False, kw_only=True):
     """A single-use coupon to be made. Exactly one of `percent` and `amount` is given; `email` limits who may use it."""
 
     code: str
@@ -140,7 +141,7 @@ class Coupon(Struct, frozen=True, kw_only=True):
     description: str = ""
 
 
-class Identity(Struct, frozen=True, kw_only=True):
+class Identity(Struct, frozen=True, gc=False, kw_only=True):
     """What makes a store that store: compared whenever it may have changed under the same configuration."""
 
     url: str
@@ -148,14 +149,14 @@ class Identity(Struct, frozen=True, kw_only=True):
     currency: str | None = None
 
 
-class Finding(Struct, frozen=True):
+class Finding(Struct, frozen=True, gc=False):
     """Something `check --online` has to say: the cause and the cure, in words for a shop owner."""
 
     fatal: bool
     message: str
 
 
-class StoreInfo(Struct, frozen=True, kw_only=True):
+class StoreInfo(Struct, frozen=True, gc=False, kw_only=True):
     """What `check()` learnt about a store. `skew` is the store's clock minus ours; None is 'could not be told'."""
 
     identity: Identity

@@ -40,13 +40,13 @@ def ingest(
     shop: Shop,
     seen: Iterable[Order],
     now: datetime,
-    baseline_at: datetime | None,
+    past_until: datetime | None,
     *,
     replan: bool = False,
 ) -> Ingested:
     """Store what was seen, journal what is new in it, and bring the records in line with the plan.
 
-    An order first seen now, but created before `baseline_at` (on the store's clock), is part of the past.
+    An order first seen now, but created before `past_until` (on the store's clock), is part of the past.
     With `replan`, unchanged orders are planned again too, as time may have changed their plan.
     """
     arrived = {order.id: order for order in seen}
@@ -60,8 +60,8 @@ def ingest(
         if not is_changed and not replan:
             continue
         changed += is_changed
-        is_past = before is None and (baseline_at is None or order.created_at <= baseline_at)
-        sight = Sight(now, shop.ladders, shop.calendar, (baseline_at or now) if is_past else None)
+        is_past = before is None and (past_until is None or order.created_at <= past_until)
+        sight = Sight(now, shop.ladders, shop.calendar, (past_until or now) if is_past else None)
         journal = observe(order, before.journal if before else (), sight)
         news.append(_News(order, raw, journal, person_of(order, shop.secret)))
     planned = skipped = 0

@@ -82,7 +82,7 @@ def _walk(shop: Shop, state: StoreState, polled: Polled, progress: Progress | No
     for page in shop.adapter.changed_orders(cursor):
         now = shop.clock()
         with shop.database.write() as connection:
-            polled.add(ingest(connection, shop, page.orders, now, state.baseline_at))
+            polled.add(ingest(connection, shop, page.orders, now, state.past_until))
             _settle_quarantine(connection, shop, [order.id for order in page.orders], page.broken, now)
             if page.cursor is not None and page.cursor != cursor:
                 stores.update(connection, shop.id, cursor=page.cursor)
@@ -101,15 +101,15 @@ def _sweep(shop: Shop, state: StoreState, polled: Polled) -> None:
     with shop.database.read() as connection:
         ids = {*orders.open_ids(connection, shop.id), *orders.set_aside_ids(connection, shop.id)}
     for batch in batches(sorted(ids - polled.fresh.keys())):
-        look_again(shop, batch, state.baseline_at, polled)
+        look_again(shop, batch, state.past_until, polled)
 
 
-def look_again(shop: Shop, ids: Sequence[str], baseline_at: datetime | None, polled: Polled) -> Fetched:
+def look_again(shop: Shop, ids: Sequence[str], past_until: datetime | None, polled: Polled) -> Fetched:
     """Read up to a hundred orders afresh, and store what changed."""
     fetched = shop.adapter.get_orders(ids)
     now = shop.clock()
     with shop.database.write() as connection:
-        polled.add(ingest(connection, shop, fetched.orders, now, baseline_at))
+        polled.add(ingest(connection, shop, fetched.orders, now, past_until))
         _settle_quarantine(connection, shop, [order.id for order in fetched.orders], fetched.broken, now)
         for order_id in fetched.missing:
             since = orders.note_missing(connection, shop.id, order_id, now)

@@ -42,7 +42,7 @@ def run_due(shop: Shop, polled: Polled, tally: Tally, stop: threading.Event) -> 
         steps = _claim(shop)
         if not steps:
             return
-        steps = _look_again(shop, steps, polled, state.baseline_at)
+        steps = _look_again(shop, steps, polled, state.past_until)
         acted = act_on_all(shop, steps, tally, stop)
         idle_rounds = 0 if acted else idle_rounds + 1
 
@@ -115,13 +115,13 @@ def _break_circuits(shop: Shop, tally: Tally) -> None:
 
 
 def _look_again(
-    shop: Shop, steps: Sequence[list[Followup]], polled: Polled, baseline_at: datetime | None
+    shop: Shop, steps: Sequence[list[Followup]], polled: Polled, past_until: datetime | None
 ) -> list[list[Followup]]:
     """Fetch the orders that we did not just see, a hundred a request; what is still wanted comes back."""
     now = shop.clock()
     stale = {row.order_id for step in steps for row in step if _is_stale(polled, row.order_id, now)}
     for batch in batches(sorted(stale)):
-        fetched = look_again(shop, batch, baseline_at, polled)
+        fetched = look_again(shop, batch, past_until, polled)
         unreadable = {each.order_id: each.reason for each in fetched.broken}
         unreadable |= dict.fromkeys(fetched.missing, "the store answers 404 for this order")
         for order_id, reason in unreadable.items():

@@ -99,7 +99,7 @@ def _without_words(connection: sa.Connection, row: Followup) -> bytes | None:
     if intent is None:
         return None
     return msgspec.json.encode(
-        msgspec.structs.replace(msgspec.json.decode(intent, type=Prepared), text=None, subject=None)
+        msgspec.structs.replace(msgspec.json.decode(intent, type=Prepared), text=None, subject=None, coupon_email=None)
     )
 
 

@@ -11,6 +11,7 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct
@@ -41,7 +42,7 @@ TRIGGERS = (
 )
 
 
-class Event(Struct, frozen=True, omit_defaults=True):
+class Event(Struct, frozen=True, gc=False, omit_defaults=True):
     """Something that happened to an order, at `at` (UTC).
 
     `source` says who dated it: the platform, we (first seen), or the rung of a ladder. `old` events are the past that
@@ -60,7 +61,7 @@ class Event(Struct, frozen=True, omit_defaults=True):
 Journal = tuple[Event, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rung:
     """One way to tell that an order was shipped or delivered."""
 
@@ -68,16 +69,23 @@ class Rung:
     value: str
     wait: Duration | None = None
 
-    def __str__(self) -> str:
+    @cached_property
+    def source(self) -> str:
+        """What an event says that was found by this rung."""
         return ASSUMED if self.by == "shipped_plus" else f"{self.by}: {self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ladders:
     """What counts as shipped and as delivered in a shop, best evidence first."""
 
     shipped_when: tuple[Rung, ...] = (Rung("shipment", "present"), Rung("status", "shipped"))
     delivered_when: tuple[Rung, ...] = (Rung("status", "delivered"), Rung("status", "completed"))
+
+    @cached_property
+    def sources(self) -> frozenset[str]:
+        """The sources of events that stand: a rung taken down takes its events with it."""
+        return frozenset(rung.source for rung in (*self.shipped_when, *self.delivered_when, *NOTHING_TO_SHIP))
 
 
 NOTHING_TO_SHIP = (Rung("status", "completed"),)
@@ -133,14 +141,14 @@ def observe(order: Order, journal: Journal, sight: Sight) -> Journal:
     return journal
 
 
-def changes_by_itself(journal: Journal, sight: Sight) -> datetime | None:
+def assumed_delivery(journal: Journal, ladders: Ladders, calendar: Calendar, now: datetime) -> datetime | None:
     """When the next assumed delivery comes true, if no better news arrives first."""
-    shipped = latest(journal, "order.shipped")
+    waits = [rung.wait for rung in ladders.delivered_when if rung.wait is not None]
+    shipped = latest(journal, "order.shipped") if waits else None
     if shipped is None or latest(journal, "order.delivered") is not None:
         return None
-    waits = (rung.wait for rung in sight.ladders.delivered_when if rung.wait is not None)
-    moments = (after(shipped.at, wait, sight.calendar) for wait in waits)
-    return min((moment for moment in moments if moment > sight.at), default=None)
+    moments = (after(shipped.at, wait, calendar) for wait in waits)
+    return min((moment for moment in moments if moment > now), default=None)
 
 
 def latest(journal: Journal, kind: str, subject: str | None = None) -> Event | None:
@@ -153,9 +161,10 @@ def latest(journal: Journal, kind: str, subject: str | None = None) -> Event | N
 
 def standing(journal: Journal, ladders: Ladders) -> dict[tuple[str, str | None], Event]:
     """What counts now: the latest event of each kind (and parcel), without those whose rung the shop has taken down."""
-    rungs = {str(rung) for rung in (*ladders.shipped_when, *ladders.delivered_when, *NOTHING_TO_SHIP)}
     return {
-        (event.kind, event.subject): event for event in journal if event.kind not in _LADDERED or event.source in rungs
+        (event.kind, event.subject): event
+        for event in journal
+        if event.kind not in _LADDERED or event.source in ladders.sources
     }
 
 
@@ -209,12 +218,12 @@ def _climb(kind: str, ladder: Sequence[Rung], order: Order, journal: Journal, si
     recorded = latest(journal, kind)
     for rung in ladder:
         hit = _hit(rung, order, journal, sight)
-        if recorded is not None and recorded.source == str(rung):
+        if recorded is not None and recorded.source == rung.source:
             entered_anew = rung.by == "status" and hit is not None and hit.at > recorded.at
             if hit is None or not entered_anew:
                 return None
         if hit is not None:
-            return Event(kind, hit.at, str(rung), hit.old, hit.dated)
+            return Event(kind, hit.at, rung.source, hit.old, hit.dated)
     return None
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from adapters.model import LineItem, Order, Shipment
 from rules.conditions import Check, Scene
-from rules.events import ASSUMED, TRIGGER_STATUS, Event, Journal, Ladders, Sight, changes_by_itself, standing
+from rules.events import ASSUMED, TRIGGER_STATUS, Event, Journal, Ladders, assumed_delivery, standing
 from rules.rule import Rule, Step
 from rules.timing import Calendar, after, next_open
 
@@ -115,10 +115,12 @@ class Plan:
 
 def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime) -> Plan:
     """The follow-ups that ought to exist for this order, each with its time."""
-    entries = standing(journal, facts.ladders)
     wanted: list[Wanted] = []
     refused: dict[tuple[str, str], str] = {}
     moments: list[datetime] = []
+    if all(event.old for event in journal):
+        rules = [active for active in rules if active.rule.backfill is not None]
+    entries = standing(journal, facts.ladders) if rules else {}
     for active in rules:
         entry = _anchor_kind(active.rule)
         event = entries.get((entry, None))
@@ -133,7 +135,7 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
                 refused[active.rule.id, verdict.subject.key] = verdict.outcome
             if verdict.ask_at is not None:
                 moments.append(verdict.ask_at)
-    assumed = changes_by_itself(journal, Sight(now, facts.ladders, facts.calendar))
+    assumed = assumed_delivery(journal, facts.ladders, facts.calendar, now)
     if assumed is not None:
         moments.append(assumed)
     return Plan(tuple(wanted), refused, min(moments, default=None))
@@ -271,9 +273,9 @@ def _scene(facts: Facts, subject: Subject, delivered: Event | None, now: datetim
 
 def _taken_by_another_order(rule: Rule, subject: Subject, facts: Facts) -> str | None:
     for deed in facts.deeds:
-        if deed.rule == rule.id and deed.subject == subject.key and deed.order_id != facts.order.id:
-            if deed.state != "skipped" or deed.final:
-                return f"once per {rule.once_per}: this one was for order {deed.order_id}"
+        is_its = deed.rule == rule.id and deed.subject == subject.key and deed.order_id != facts.order.id
+        if is_its and (deed.state != "skipped" or deed.final):
+            return f"once per {rule.once_per}: this one was for order {deed.order_id}"
     return None
 
 

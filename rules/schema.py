@@ -137,10 +137,12 @@ class ActionSpec(Strict):
     """What an action takes. `shorthand` is the field that a value without keys fills (`add_note: Hello`).
 
     `provides` are names that templates may use after this action, in its step and later ones (`coupon`).
+    `to_customer` is true of what a customer gets to see.
     """
 
     shorthand: ClassVar[str | None] = None
     provides: ClassVar[frozenset[str]] = frozenset()
+    to_customer: ClassVar[bool] = False
 
 
 class StepSpec(Strict):

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, TypeVar, cast
 
 import msgspec
 from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2.exceptions import SecurityError
 from markupsafe import escape
 from msgspec import Struct
 
@@ -172,8 +173,10 @@ def _run(source: str, context: Context, data: Data, name: str) -> str:
         raise RenderError(name, error.lineno, f"the template cannot be read: {error.message}") from None
     except UndefinedError as error:
         raise RenderError(name, _line_of(error), _undefined(error, source)) from None
+    except SecurityError as error:
+        raise RenderError(name, _line_of(error), "a template may not do this") from None
     except TemplateError as error:
-        raise RenderError(name, _line_of(error), f"this cannot be done here: {error.message}") from None
+        raise RenderError(name, _line_of(error), str(error.message)) from None
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
         # What Python says about a value may quote it, and it may be a customer's.
         sentence = f"this cannot be worked out for the order ({type(error).__name__})"

@@ -118,8 +118,8 @@ _BOUNDS = {
     "less_than_equal": ("le", "must be at most {}"),
     "string_too_short": ("min_length", "must be at least {} characters long"),
     "string_too_long": ("max_length", "must be at most {} characters long"),
-    "too_short": ("min_length", "must have at least {} of these"),
-    "too_long": ("max_length", "must have at most {} of these"),
+    "too_short": ("min_length", "has too few entries; at least {}"),
+    "too_long": ("max_length", "has too many entries; at most {}"),
 }
 
 

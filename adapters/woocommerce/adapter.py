@@ -101,9 +101,7 @@ class WooCommerce:
         """
         return self._post_note(order_id, text, to_customer=True)
 
-    def find_message(
-        self, order_id: str, text: str, since: datetime, credited: Collection[str]
-    ) -> str | None:
+    def find_message(self, order_id: str, text: str, since: datetime, credited: Collection[str]) -> str | None:
         return self._find_note(order_id, text, since, credited, "customer")
 
     def add_tags(self, order_id: str, tags: Sequence[str]) -> None:
@@ -204,22 +202,16 @@ class WooCommerce:
         sent = _as_sent(text)
         size = len(sent.encode())
         if size > LONGEST_NOTE:
-            raise Rejected(
-                f"the text has {size:,} bytes, and WooCommerce takes at most {LONGEST_NOTE:,}. Shorten it."
-            )
+            raise Rejected(f"the text has {size:,} bytes, and WooCommerce takes at most {LONGEST_NOTE:,}. Shorten it.")
         return self._client.create(f"orders/{order_id}/notes", {"note": sent, "customer_note": to_customer})
 
-    def _find_note(
-        self, order_id: str, text: str, since: datetime, credited: Collection[str], kind: str
-    ) -> str | None:
+    def _find_note(self, order_id: str, text: str, since: datetime, credited: Collection[str], kind: str) -> str | None:
         notes = self._client.get(f"orders/{order_id}/notes", list[RawNote], {"type": kind})
         sent = _as_sent(text)
         # The notes are dated by the store's clock, `since` by ours.
         earliest = since + (self.skew or timedelta(0)) - _CLOCK_GRAIN
         ours = [
-            note
-            for note in notes
-            if note.note == sent and note.written_at >= earliest and str(note.id) not in credited
+            note for note in notes if note.note == sent and note.written_at >= earliest and str(note.id) not in credited
         ]
         if ours:
             return str(min(ours, key=lambda note: note.written_at).id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -27,78 +28,78 @@ PAGE = 100
 """The most orders WooCommerce gives in one answer."""
 SIGNATURE_TOLERANCE = timedelta(minutes=15)
 
-# PHP is loosely typed, and plugins more so: any scalar may come as text or number, an empty object as [].
-Scalar = str | int | float | bool | None
+# PHP is loosely typed, and plugins more so. A scalar may come as text, number, false or []; an object that is empty
+# as [], and a list that has a gap as an object. So little is demanded here, and much sorted out in `normalise`.
 Id = str | int
 
 
 class RawAddress(Struct, gc=False):
-    first_name: Scalar = None
-    last_name: Scalar = None
-    company: Scalar = None
-    address_1: Scalar = None
-    address_2: Scalar = None
-    city: Scalar = None
-    state: Scalar = None
-    postcode: Scalar = None
-    country: Scalar = None
-    email: Scalar = None
-    phone: Scalar = None
+    first_name: Any = None
+    last_name: Any = None
+    company: Any = None
+    address_1: Any = None
+    address_2: Any = None
+    city: Any = None
+    state: Any = None
+    postcode: Any = None
+    country: Any = None
+    email: Any = None
+    phone: Any = None
 
 
 class RawMeta(Struct, gc=False):
-    key: Scalar = None
+    key: Any = None
     value: Any = None
 
 
 class RawItem(Struct, gc=False):
     id: Id
-    name: Scalar = None
-    product_id: Scalar = None
-    variation_id: Scalar = None
-    quantity: Scalar = None
-    total: Scalar = None
-    sku: Scalar = None
+    name: Any = None
+    product_id: Any = None
+    variation_id: Any = None
+    quantity: Any = None
+    total: Any = None
+    sku: Any = None
 
 
 class RawShipping(Struct, gc=False):
-    method_title: Scalar = None
+    method_title: Any = None
 
 
 class RawCoupon(Struct, gc=False):
-    code: Scalar = None
+    code: Any = None
 
 
 class RawRefund(Struct, gc=False):
     id: Id
-    reason: Scalar = None
-    total: Scalar = None
+    reason: Any = None
+    total: Any = None
 
 
 class RawOrder(Struct):
     id: Id
     status: str
     currency: str
-    number: Scalar = None
-    total: Scalar = None
-    customer_id: Scalar = None
-    billing: RawAddress | list[Any] | None = None
-    shipping: RawAddress | list[Any] | None = None
-    payment_method: Scalar = None
-    payment_method_title: Scalar = None
-    created_via: Scalar = None
-    customer_note: Scalar = None
-    payment_url: Scalar = None
-    needs_processing: bool | None = None
-    date_created_gmt: Scalar = None
-    date_modified_gmt: Scalar = None
-    date_completed_gmt: Scalar = None
-    date_paid_gmt: Scalar = None
-    meta_data: list[RawMeta] | None = None
-    line_items: list[RawItem] | None = None
-    shipping_lines: list[RawShipping] | None = None
-    coupon_lines: list[RawCoupon] | None = None
-    refunds: list[RawRefund] | None = None
+    number: Any = None
+    total: Any = None
+    customer_id: Any = None
+    billing: RawAddress | list[Any] | str | bool | None = None
+    shipping: RawAddress | list[Any] | str | bool | None = None
+    payment_method: Any = None
+    payment_method_title: Any = None
+    created_via: Any = None
+    customer_note: Any = None
+    payment_url: Any = None
+    needs_processing: Any = None
+    date_created_gmt: Any = None
+    date_modified_gmt: Any = None
+    date_completed_gmt: Any = None
+    date_paid_gmt: Any = None
+    meta_data: list[RawMeta] | dict[str, RawMeta] | None = None
+    line_items: list[RawItem] | dict[str, RawItem] | None = None
+    shipping_lines: list[RawShipping] | dict[str, RawShipping] | None = None
+    coupon_lines: list[RawCoupon] | dict[str, RawCoupon] | None = None
+    refunds: list[RawRefund] | dict[str, RawRefund] | None = None
 
 
 class RawStamp(Struct):
@@ -122,9 +123,9 @@ class RawNote(Struct):
 
 class RawFulfillment(Struct):
     id: Id
-    is_fulfilled: bool | None = None
-    date_updated: Scalar = None
-    meta_data: list[RawMeta] | None = None
+    is_fulfilled: Any = None
+    date_updated: Any = None
+    meta_data: list[RawMeta] | dict[str, RawMeta] | None = None
 
 
 class RawCreated(Struct):
@@ -240,16 +241,19 @@ class Client:
         try:
             return list(_ORDERS.decode(answer.body))
         except msgspec.ValidationError:
-            pass  # At least one order is odd: set that one aside, keep the others.
+            # At least one order is odd: set that one aside, keep the others.
+            return [_one_order(piece) for piece in self._pieces(answer)]
         except msgspec.DecodeError:
             raise self._unreadable(answer) from None
-        try:
+
+    def _pieces(self, answer: Answer) -> list[msgspec.Raw]:
+        with suppress(msgspec.ValidationError):
             pieces = _ONE_BY_ONE.decode(answer.body)
-        except msgspec.ValidationError:
-            raise Unavailable(
-                f"{self.http.where} answered {answer.asked} with something else than orders."
-            ) from None
-        return [_one_order(piece) for piece in (pieces.values() if isinstance(pieces, dict) else pieces)]
+            if isinstance(pieces, list):
+                return pieces
+            if all(key.isdigit() for key in pieces):
+                return list(pieces.values())
+        raise Unreadable(f"{self.http.where} answered {answer.asked} with something else than orders.")
 
     def _decode(self, answer: Answer, decoder: msgspec.json.Decoder[T]) -> T:
         try:
@@ -272,9 +276,7 @@ class Client:
         """What is wrong with a body that is no JSON, told from how it begins and ends."""
         where, body = self.http.where, answer.body.strip()
         if not body:
-            return Unreadable(
-                f"{where} answered {answer.asked} with nothing at all. See the server's PHP error log."
-            )
+            return Unreadable(f"{where} answered {answer.asked} with nothing at all. See the server's PHP error log.")
         if re.match(rb"<(!doctype|html|head)\b", body, re.IGNORECASE):
             return Unreadable(
                 f"{where} answered {answer.asked} with a web page instead of JSON: a cache, a firewall or a "
@@ -293,9 +295,7 @@ class Client:
         code = _slug(problem.code)
         match answer.status:
             case 401 | 403:
-                return AuthFailed(
-                    f"{self.http.where} answered {answer.asked}: {self._denied(code, problem.message)}"
-                )
+                return AuthFailed(f"{self.http.where} answered {answer.asked}: {self._denied(code, problem.message)}")
             case 404 if code in ("", "rest_no_route"):
                 return NoRoute(
                     f"{self.http.where} has no {answer.asked}. Is WooCommerce active? Is WordPress in a "
@@ -323,9 +323,7 @@ class Client:
             if "read permissions" in said:
                 return f"the key may only write. {_READ_WRITE}"
         if code.startswith("woocommerce_rest_authentication"):
-            return (
-                "the consumer_key or consumer_secret is wrong, revoked or for another shop. Make a new one."
-            )
+            return "the consumer_key or consumer_secret is wrong, revoked or for another shop. Make a new one."
         if code.startswith("woocommerce_rest_cannot"):
             return (
                 "the key's user lacks the right (it must be a shop manager or administrator), or the web "
@@ -342,9 +340,7 @@ def _oauth(key: str, secret: str, clock: Callable[[], datetime]) -> Auth:
 
     def sign(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
         moment = int(clock().timestamp())
-        oauth = OAuth(
-            prepared.url, key, secret, version="wc/v3", method=prepared.method, oauth_timestamp=moment
-        )
+        oauth = OAuth(prepared.url, key, secret, version="wc/v3", method=prepared.method, oauth_timestamp=moment)
         # The package draws from 100 million nonces, and a repeated one is a 401: after 4,000 requests, one in
         # ten.
         oauth.generate_nonce = lambda: secrets.token_hex(16)

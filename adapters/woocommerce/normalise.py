@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from datetime import time as time_of_day
 from decimal import Decimal, InvalidOperation
 from html import unescape
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.base import Broken
 from adapters.model import Address, Customer, LineItem, Money, Order, Refund, Shipment
@@ -32,6 +32,8 @@ _LANGUAGE = ("wpml_language", "trp_language", "_locale", "locale")
 _TEST_MODE = {"_wcpay_mode": "test", "_ppcp_paypal_payment_mode": "sandbox"}
 _LONGEST_META = 255
 _NO_ADDRESS = Address()
+
+T = TypeVar("T")
 _MIDNIGHT = time_of_day()
 
 Zone = Callable[[], tzinfo]
@@ -67,7 +69,8 @@ def _order(raw: RawOrder, zone: Zone) -> Order:
     shipping = raw.shipping if isinstance(raw.shipping, RawAddress) else None
     status = raw.status.removeprefix("wc-")
     order_id = str(raw.id)
-    meta = _meta(raw.meta_data or ())
+    entries = _entries(raw.meta_data)
+    meta = _meta(entries)
     locale = next((meta[key] for key in _LANGUAGE if key in meta), None)
     return Order(
         id=order_id,
@@ -81,15 +84,15 @@ def _order(raw: RawOrder, zone: Zone) -> Order:
         shipping=_address(shipping),
         paid_at=_moment(raw.date_paid_gmt),
         completed_at=_moment(raw.date_completed_gmt),
-        items=tuple([_item(item, currency) for item in raw.line_items or ()]),
-        shipments=_tracked(raw.meta_data or (), zone),
-        refunds=tuple([_refund(refund, currency) for refund in raw.refunds or ()]),
-        coupons=tuple([code for line in raw.coupon_lines or () if (code := _text(line.code))]),
+        items=tuple([_item(item, currency) for item in _entries(raw.line_items)]),
+        shipments=_tracked(entries, zone),
+        refunds=tuple([_refund(refund, currency) for refund in _entries(raw.refunds)]),
+        coupons=tuple([code for line in _entries(raw.coupon_lines) if (code := _text(line.code))]),
         tags=tags_in(raw),
         meta=meta,
         payment_method=_text(raw.payment_method),
         payment_title=_name(raw.payment_method_title),
-        shipping_method=_name(raw.shipping_lines[0].method_title) if raw.shipping_lines else None,
+        shipping_method=next((_name(line.method_title) for line in _entries(raw.shipping_lines)), None),
         customer_note=_text(raw.customer_note),
         payment_url=_text(raw.payment_url),
         source=_text(raw.created_via),
@@ -103,16 +106,13 @@ def _order(raw: RawOrder, zone: Zone) -> Order:
 
 def tags_in(raw: RawOrder) -> tuple[str, ...]:
     """The tags of an order: comma separated in one meta field, for a merchant to edit."""
-    return split_tags(
-        *[str(entry.value) for entry in raw.meta_data or () if entry.key == TAGS and entry.value]
-    )
+    texts = [entry.value for entry in _entries(raw.meta_data) if entry.key == TAGS]
+    return split_tags(*filter(None, map(_text, texts))) if texts else ()
 
 
 def split_tags(*texts: str) -> tuple[str, ...]:
     """The tags in some texts, each once, in order."""
-    return tuple(
-        dict.fromkeys(tag for text in texts for part in re.split("[,،\n]", text) if (tag := part.strip()))
-    )
+    return tuple(dict.fromkeys(tag for text in texts for part in re.split("[,،\n]", text) if (tag := part.strip())))
 
 
 def fulfilled(raw: Iterable[RawFulfillment], zone: Zone) -> tuple[Shipment, ...]:
@@ -120,9 +120,7 @@ def fulfilled(raw: Iterable[RawFulfillment], zone: Zone) -> tuple[Shipment, ...]
     return tuple(_fulfillment(one, zone) for one in raw)
 
 
-def _customer(
-    raw: RawOrder, billing: RawAddress | None, shipping: RawAddress | None, locale: str | None
-) -> Customer:
+def _customer(raw: RawOrder, billing: RawAddress | None, shipping: RawAddress | None, locale: str | None) -> Customer:
     billed, shipped = billing or RawAddress(), shipping or RawAddress()
     customer_id = _text(raw.customer_id)
     return Customer(
@@ -232,7 +230,7 @@ def _shipping_time(text: str, tz: tzinfo) -> tuple[datetime | None, bool]:
 
 
 def _fulfillment(raw: RawFulfillment, zone: Zone) -> Shipment:
-    meta = {entry.key: entry.value for entry in raw.meta_data or ()}
+    meta = {entry.key: entry.value for entry in _entries(raw.meta_data)}
     shipped_at = _local(meta.get("_date_fulfilled") or raw.date_updated, zone) if raw.is_fulfilled else None
     items = meta.get("_items")
     return Shipment(
@@ -288,9 +286,13 @@ def _quantity(value: object) -> int:
     if type(value) is int:
         return value
     try:
-        return math.ceil(float(value)) if isinstance(value, str | float) else 0
+        return math.ceil(float(str(value))) if value is not None else 0
     except (ValueError, OverflowError):
         raise NotUnderstoodError("a quantity in it is not a number") from None
+
+
+def _entries(listed: list[T] | dict[str, T] | None) -> Collection[T]:
+    return listed.values() if isinstance(listed, dict) else listed or ()
 
 
 def _text(value: object) -> str | None:

@@ -80,17 +80,13 @@ def check(client: Client, *, fulfillments: bool) -> StoreInfo:
             return otherwise
 
     try:
-        index = ask(
-            lambda: _index(client), _Index(), "Its name and time zone are unknown: set `timezone` yourself."
-        )
+        index = ask(lambda: _index(client), _Index(), "Its name and time zone are unknown: set `timezone` yourself.")
         orders = client.orders({"per_page": 1}).orders
     except AdapterError as error:
         return _info(client, _Index(), _SystemStatus(), None, findings=(Finding(True, str(error)),))
     if not orders:
         findings.append(Finding(False, _NO_ORDERS))
-    status = ask(
-        lambda: _system_status(client), _SystemStatus(), "So a copy of the shop cannot be told from the shop."
-    )
+    status = ask(lambda: _system_status(client), _SystemStatus(), "So a copy of the shop cannot be told from the shop.")
     currency = ask(lambda: status.settings.currency or _currency(client), None, "The currency is unknown.")
     none: tuple[str, ...] = ()
     statuses = ask(lambda: _statuses(client), none, "Custom statuses in rules cannot be checked.")
@@ -190,9 +186,7 @@ def _skewed(client: Client) -> list[Finding]:
     way = "ahead of" if skew > timedelta(0) else "behind"
     fatal = client.url.startswith("http:") and abs(skew) > SIGNATURE_TOLERANCE
     minutes = abs(skew).total_seconds() / 60
-    return [
-        Finding(fatal, f"The store's clock is {minutes:.0f} minutes {way} this machine's. Set both by NTP.")
-    ]
+    return [Finding(fatal, f"The store's clock is {minutes:.0f} minutes {way} this machine's. Set both by NTP.")]
 
 
 def _unless_blocked(question: Callable[[], T]) -> T | None:

@@ -55,9 +55,7 @@ class _Place:
         latest = max((second for second in seconds if second is not None), default=None)
         if latest is not None and (self.edge is None or latest > self.edge):
             self.edge, self.bound, self.had = latest, latest - _SECOND, set()
-        self.had |= {
-            str(order.id) for order, at in zip(fresh, seconds, strict=True) if at in (None, self.edge)
-        }
+        self.had |= {str(order.id) for order, at in zip(fresh, seconds, strict=True) if at in (None, self.edge)}
         return fresh
 
     def query(self, zone: Zone) -> Query:

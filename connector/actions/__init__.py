@@ -14,11 +14,11 @@ from importlib import import_module
 from typing import Any
 
 from msgspec import Struct
-from pydantic import BaseModel
 
 from adapters.base import Capability, StoreAdapter
 from adapters.model import Order
 from connector.staff import Staff
+from rules.schema import ActionSpec
 from rules.timing import Duration
 
 
@@ -110,7 +110,7 @@ class ActionKind:
     """One action. `repeatable` ones may be done again without harm, so an unknown outcome is simply tried anew."""
 
     name: str
-    spec: type[BaseModel]
+    spec: type[ActionSpec]
     prepare: Callable[[Any, Setting], Prepared]
     """(spec, setting) → made ready; raises Refused or Broken."""
     perform: Callable[[Prepared, World], str | None]

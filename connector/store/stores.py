@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
@@ -32,6 +32,14 @@ class StoreState:
     failures: int = 0
     retry_at: datetime | None = None
     skew: float | None = None
+
+    @property
+    def past_until(self) -> datetime | None:
+        """Orders created by then, and not known, are part of the past. What a complete baseline has not seen in its
+        own last second came after it: dates are whole seconds, and clocks are compared no better."""
+        if self.baseline_at is None or self.baseline_done_at is None:
+            return self.baseline_at
+        return self.baseline_at - timedelta(seconds=2)
 
 
 def load(connection: sa.Connection, store: str) -> StoreState:

@@ -76,7 +76,6 @@ orders = sa.Table(
     sa.Column("open", sa.Boolean, nullable=False),
     sa.Column("ask_at", Utc),
     sa.Column("missing_since", Utc),
-    sqlite_with_rowid=False,
 )
 sa.Index("ix_orders_number", orders.c.store, orders.c.number)
 sa.Index(

@@ -81,7 +81,6 @@ def upgrade() -> None:
         sa.Column("ask_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("missing_since", tables.Utc(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("store", "id", name=op.f("pk_orders")),
-        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_orders_ask_at",

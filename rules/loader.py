@@ -1,0 +1,305 @@
+"""Rule files to rules: everything is compiled and checked before anything runs, and every mistake is told at once.
+
+Pure: the files' texts go in, and so do the actions, channels, windows and templates that rules may name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rules.conditions import ConditionProblem, Conditions, compile_conditions, compile_stop_if
+from rules.document import Document, Path, Problem, parse
+from rules.rule import Action, Rule, Step
+from rules.schema import ActionSpec, Mark, RuleFile, RuleSpec, StepSpec, marked
+from rules.template_check import check_message, check_text
+from rules.template_language import PROVIDED
+from rules.timing import Window, parse_window
+from rules.validation import did_you_mean, validate, validate_part
+
+Templates = Mapping[str, Mapping[str, str]]
+"""The text of each Markdown template, by its name and then by its locale."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What rules may name, and what has come up so far."""
+
+    actions: Mapping[str, type[ActionSpec]]
+    channels: Collection[str]
+    windows: Mapping[str, Window]
+    templates: Templates
+    templates_dir: str
+    problems: list[Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A rule that is being read: the names that its actions have provided so far, and the templates they use."""
+
+    document: Document
+    known: _Known
+    provided: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+
+    def problem(self, path: Path, message: str, *, key: bool = False) -> None:
+        self.known.problems.append(self.document.problem(path, message, key=key))
+
+
+def load_rules(
+    files: Mapping[str, str],
+    *,
+    actions: Mapping[str, type[ActionSpec]],
+    channels: Collection[str],
+    windows: Mapping[str, Window],
+    templates: Templates,
+    templates_dir: str = "templates",
+) -> tuple[tuple[Rule, ...], list[Problem]]:
+    """The rules of these files (name → text), and the mistakes: sorted, each once. A rule with a mistake is left out.
+
+    `channels` are all names that `via` may give, `platform` among them; `windows` those that `send_between` may.
+    All templates are checked, used or not; in problems they go by `<templates_dir>/<name>/<locale>.md`.
+    """
+    known = _Known(actions, channels, windows, templates, templates_dir, [])
+    rules: list[Rule] = []
+    places: dict[str, str] = {}
+    for file, text in files.items():
+        document = parse(text, file)
+        validate(document, RuleFile, known.problems)
+        for position, data in _entries(document.data, "rules"):
+            path: Path = ("rules", position)
+            rule = _rule(_Draft(document, known), path, data)
+            if _has_its_own_id(document, path, data, places, known.problems) and rule is not None:
+                rules.append(rule)
+    for name in templates:
+        known.problems.extend(_mistakes_in(name, PROVIDED, known))
+    return tuple(rules), sorted(set(known.problems))
+
+
+def _entries(data: object, key: str) -> list[tuple[int, object]]:
+    """The entries of a list in a mapping, with their positions; none if there is no such list."""
+    entries = data.get(key) if isinstance(data, dict) else None
+    return list(enumerate(entries)) if isinstance(entries, list) else []
+
+
+def _has_its_own_id(
+    document: Document, path: Path, data: object, places: dict[str, str], problems: list[Problem]
+) -> bool:
+    """Whether no rule before it, in any file, has its id; a problem names both places."""
+    name = data.get("id") if isinstance(data, dict) else None
+    if not isinstance(name, str):
+        return True
+    mark = document.mark((*path, "id"))
+    here = f"{document.file}:{mark.line}:{mark.column}"
+    first = places.setdefault(name, here)
+    if first != here:
+        message = f"there is a rule '{name}' already, at {first}; give this one another id"
+        problems.append(Problem(document.file, *mark, message))
+    return first == here
+
+
+# --- one rule ---------------------------------------------------------------------------------------------
+
+
+def _rule(draft: _Draft, path: Path, data: object) -> Rule | None:
+    """The compiled rule, or None if anything in it is wrong. All its parts are looked at in any case."""
+    document, problems = draft.document, draft.known.problems
+    before = len(problems)
+    spec = validate_part(document, path, data, RuleSpec, problems)
+    if not isinstance(data, dict):
+        return None
+    _refuse_empty(draft, path, data)
+    conditions, stop_if = _conditions(draft, path, data)
+    steps = _steps(draft, path, data)
+    if spec is None or len(problems) > before:
+        return None
+    templates = {name: draft.known.templates[name] for name in draft.used}
+    return Rule(
+        id=spec.id,
+        name=spec.name or spec.id,
+        trigger=spec.trigger,
+        steps=steps,
+        conditions=conditions,
+        stop_if=stop_if,
+        once_per=spec.once_per,
+        enabled=spec.enabled,
+        cooldown=spec.cooldown,
+        expires_after=spec.expires_after,
+        backfill=spec.backfill,
+        max_per_run=spec.max_per_run,
+        was=spec.was,
+        digest=_digest(data, steps, templates),
+        where=f"{document.file}:{document.mark(path).line}",
+    )
+
+
+def _refuse_empty(draft: _Draft, path: Path, data: Mapping[str, object]) -> None:
+    """A key without a value was meant to have one: an empty `stop_if` would never stop anything."""
+    known = {*RuleSpec.model_fields, *StepSpec.model_fields}
+    for name, value in data.items():
+        if value is None and name in known:
+            draft.problem((*path, name), f"'{name}' is empty; give it a value or leave it out", key=True)
+
+
+def _conditions(draft: _Draft, path: Path, data: Mapping[str, object]) -> tuple[Conditions, Conditions]:
+    mistakes: list[ConditionProblem] = []
+    conditions = compile_conditions(data.get("conditions"), data.get("any_of"), data.get("none_of"), mistakes)
+    stop_if = compile_stop_if(data.get("stop_if"), mistakes)
+    for where, message in mistakes:
+        mark = draft.document.mark((*path, *where), key=True)
+        draft.known.problems.append(draft.document.problem_at(mark, (*path, *where), message))
+    return conditions, stop_if
+
+
+# --- steps ------------------------------------------------------------------------------------------------
+
+_SHORT_FORM = ("wait", "send_between", "actions")
+
+
+def _steps(draft: _Draft, path: Path, data: Mapping[str, object]) -> tuple[Step, ...]:
+    """The rule's steps. Its short form, without `steps`, is one step."""
+    if "steps" not in data:
+        if "actions" not in data:
+            draft.problem(path, "'actions' is missing (or 'steps', for several)")
+        only = _step(draft, path, {name: data[name] for name in _SHORT_FORM if name in data}, 1)
+        return (only,) if only else ()
+    for name in _SHORT_FORM:
+        if name in data:
+            draft.problem((*path, name), f"'{name}' belongs in the steps, as there are 'steps'", key=True)
+    steps: list[Step] = []
+    for index, entry in _entries(data, "steps"):
+        where = (*path, "steps", index)
+        validate_part(draft.document, where, entry, StepSpec, draft.known.problems)
+        if isinstance(entry, dict):
+            _refuse_empty(draft, where, entry)
+            if step := _step(draft, where, entry, index + 1):
+                steps.append(step)
+    _refuse_twins(draft, path, steps)
+    return tuple(steps)
+
+
+def _refuse_twins(draft: _Draft, path: Path, steps: Sequence[Step]) -> None:
+    """What was done is remembered by a step's id, so two steps cannot share one."""
+    first: dict[str, int] = {}
+    for step in steps:
+        if first.setdefault(step.id, step.position) != step.position:
+            message = f"step {first[step.id]} has the id '{step.id}' already; give this one another"
+            draft.problem((*path, "steps", step.position - 1, "id"), message)
+
+
+def _step(draft: _Draft, path: Path, data: dict[str, object], position: int) -> Step | None:
+    """A step, whose own keys have been checked, with its window and its actions; None if a key was wrong."""
+    actions = [_action(draft, (*path, "actions", index), entry) for index, entry in _entries(data, "actions")]
+    window = _window(draft, path, data.get("send_between"))
+    spec = validate_part(draft.document, path, data, StepSpec, [])
+    if spec is None:
+        return None
+    right = tuple(action for action in actions if action is not None)
+    return Step(spec.id or str(position), position, spec.wait, window, right)
+
+
+def _window(draft: _Draft, path: Path, written: object) -> Window | None:
+    """`send_between`: a window that the configuration names, or one written out."""
+    windows = draft.known.windows
+    if not isinstance(written, str) or written in windows:
+        return windows.get(str(written))
+    try:
+        return parse_window(written)
+    except ValueError as error:
+        message = str(error)
+        if not any(sign.isdigit() for sign in written):
+            hint = did_you_mean(written, windows) or "; write hours, such as 09:00-18:00, or a name"
+            message = f"there is no '{written}' in the configuration{hint}"
+        draft.problem((*path, "send_between"), message)
+        return None
+
+
+# --- actions ----------------------------------------------------------------------------------------------
+
+
+def _action(draft: _Draft, path: Path, entry: object) -> Action | None:
+    """One entry of `actions`: a mapping of one key, the action's name."""
+    document, known = draft.document, draft.known
+    if not isinstance(entry, dict) or len(entry) != 1:
+        draft.problem(path, _not_one_action(entry, known))
+        return None
+    kind, data = next(iter(entry.items()))
+    model = known.actions.get(kind)
+    if model is None:
+        hint = did_you_mean(kind, known.actions) or f"; there are {', '.join(known.actions)}"
+        draft.problem((*path, kind), f"there is no action '{kind}'{hint}", key=True)
+        return None
+    whole = {} if data is None else data
+    if model.shorthand and data is not None and not isinstance(data, dict):
+        whole = {model.shorthand: data}
+    spec = validate_part(document, (*path, kind), whole, model, known.problems)
+    if spec is not None:
+        _check_marked(draft, (*path, kind), spec)
+    draft.provided.update(model.provides)
+    return Action(kind, spec, model.to_customer) if spec is not None else None
+
+
+def _not_one_action(entry: object, known: _Known) -> str:
+    if isinstance(entry, dict) and entry:
+        return f"an entry is one action, and this has {' and '.join(entry)}; begin each with its own '-'"
+    if isinstance(entry, str) and entry in known.actions:
+        return f"'{entry}' needs to be told what to do: write '{entry}: …'"
+    return "write an action and what it needs, such as 'add_note: Hello'"
+
+
+def _check_marked(draft: _Draft, path: Path, spec: ActionSpec) -> None:
+    """The texts, channels and template names of an action."""
+    document, known = draft.document, draft.known
+    for where, text in marked(spec, Mark.TEXT):
+        place = document.known_part((*path, *where))
+        for flaw in check_text(text, draft.provided):
+            mark = document.mark_inside(place, flaw.line, flaw.column)
+            known.problems.append(document.problem_at(mark, place, flaw.message))
+    for where, name in marked(spec, Mark.CHANNEL):
+        if name not in known.channels:
+            hint = did_you_mean(name, known.channels) or f"; there are {', '.join(sorted(known.channels))}"
+            draft.problem(document.known_part((*path, *where)), f"there is no channel '{name}'{hint}")
+    for where, name in marked(spec, Mark.TEMPLATE):
+        draft.used.add(name)
+        if not known.templates.get(name):
+            hint = did_you_mean(name, known.templates.keys() - {name})
+            message = f"there is no template '{name}'{hint or f'; write {known.templates_dir}/{name}/en.md'}"
+            draft.problem(document.known_part((*path, *where)), message)
+            continue
+        user = document.describe(path[:2])
+        for problem in set(_mistakes_in(name, draft.provided, known)) - {*_mistakes_in(name, PROVIDED, known)}:
+            known.problems.append(problem._replace(message=f"{problem.message}, and {user} uses this template"))
+
+
+def _mistakes_in(name: str, provided: Collection[str], known: _Known) -> Iterator[Problem]:
+    """The mistakes of a Markdown template in all its languages."""
+    for locale, text in known.templates[name].items():
+        yield from check_message(text, f"{known.templates_dir}/{name}/{locale}.md", provided)
+
+
+# --- digest -----------------------------------------------------------------------------------------------
+
+_NOT_WHAT_IT_DOES = frozenset({"id", "name", "enabled", "was"})
+_IN_STEPS = frozenset({"steps", "actions", "wait", "send_between"})
+
+
+def _digest(data: Mapping[str, object], steps: Sequence[Step], templates: Templates) -> str:
+    """SHA-256 over what the rule does, whichever form it is written in, and the templates that it uses."""
+    content = {
+        "rule": {name: data[name] for name in data.keys() - _NOT_WHAT_IT_DOES - _IN_STEPS},
+        "steps": [
+            {
+                "id": step.id,
+                "wait": str(step.wait),
+                "send_between": str(step.send_between),
+                "actions": [
+                    {action.kind: action.spec.model_dump(mode="json", exclude_unset=True)} for action in step.actions
+                ],
+            }
+            for step in steps
+        ],
+        "templates": templates,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

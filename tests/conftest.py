@@ -1,0 +1,128 @@
+"""What many stories need: a sandbox store, a moved clock, and a shop that is run against it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from adapters.sandbox.clock import MovableClock
+from adapters.sandbox.woocommerce import WooSandbox
+from connector.cycle import Report, run_cycle
+from connector.loading import Loaded, load
+from connector.opening import Client, open_client
+from connector.shop import Shop
+from connector.staff import Staff
+from connector.store import followups
+from connector.store.followups import Followup
+
+MONDAY = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
+
+CONFIG = """
+version: 1
+timezone: Asia/Jerusalem
+locale: en
+business_hours: {{ sun-thu: "09:00-18:00", fri: "09:00-13:00" }}
+holidays: IL
+staff: [ "json://127.0.0.1:9" ]
+{extra}
+stores:
+  - id: tea
+    platform: woocommerce
+    url: {url}
+    consumer_key: ck_sandbox
+    consumer_secret: cs_sandbox
+{store}
+"""
+
+
+@dataclass
+class World:
+    """A store, the shop that looks after it, and the time: what a story is told with."""
+
+    folder: Path
+    store: WooSandbox
+    clock: MovableClock
+    extra: str = ""
+    store_keys: str = ""
+    told: list[tuple[str, str]] = field(default_factory=list)
+    client: Client | None = None
+
+    def rules(self, text: str, name: str = "rules.yaml") -> None:
+        """Write the rules (YAML of the list), and open the shop anew with them."""
+        (self.folder / "rules").mkdir(exist_ok=True)
+        body = dedent(text).strip()
+        (self.folder / "rules" / name).write_text(f"version: 1\nrules:\n{indent(body)}\n")
+        self.open()
+
+    def template(self, name: str, locale: str, text: str) -> None:
+        path = self.folder / "templates" / name / f"{locale}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text).lstrip())
+
+    def open(self) -> None:
+        """As a restart does: read everything on disk, and open the state again."""
+        self.close()
+        config = CONFIG.format(url=self.store.url, extra=dedent(self.extra), store=indent(dedent(self.store_keys), 4))
+        (self.folder / "config.yaml").write_text(config)
+        loaded = load(self.folder / "config.yaml", {})
+        assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
+        self.client = open_client(loaded, self.clock, staff=Staff(("json://staff",), self._tell))
+
+    def close(self) -> None:
+        if self.client is not None:
+            self.client.close()
+            self.client = None
+
+    @property
+    def shop(self) -> Shop:
+        assert self.client is not None
+        return self.client.shops[0]
+
+    def run(self, **options: bool) -> Report:
+        """One cycle, now."""
+        return run_cycle(self.shop, threading.Event(), **options)
+
+    def later(self, **span: float) -> None:
+        self.clock.advance(timedelta(**span))
+
+    def run_for(self, **span: float) -> None:
+        """Run a cycle every half hour for as long."""
+        end = self.clock() + timedelta(**span)
+        while self.clock() < end:
+            self.later(minutes=30)
+            self.run()
+
+    def rows(self, *states: str) -> list[Followup]:
+        with self.shop.database.read() as connection:
+            every = ["pending", "done", "skipped", "held", "failed", "unknown"]
+            return sorted(followups.in_state(connection, states or every), key=lambda row: row.id)
+
+    def notes(self, order: int) -> list[str]:
+        """The private notes that we wrote on an order."""
+        return [n.text for n in self.store.notes(order) if not n.customer and not n.text.startswith("Order status changed")]
+
+    def _tell(self, urls: object, title: str, body: str) -> bool:
+        self.told.append((title, body))
+        return True
+
+
+def indent(text: str, by: int = 2) -> str:
+    return "\n".join(" " * by + line if line else line for line in text.splitlines())
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    clock = MovableClock(MONDAY)
+    with WooSandbox(clock=clock) as store:
+        world = World(tmp_path, store, clock)
+        yield world
+        world.close()
+
+
+Story = Callable[[], None]
