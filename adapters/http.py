@@ -53,9 +53,7 @@ LONGEST_PAUSE = 30.0
 """Seconds. A store that asks for more is left alone, and the caller told when to come back."""
 LARGEST_ANSWER = 64 * 1024 * 1024
 LONGEST_ANSWER = 120.0
-"""Seconds. A time-out counts the silence between two pieces; this ends an answer that trickles on for
-ever.
-"""
+"""Seconds. A time-out counts the silence between two pieces; this ends an answer that trickles on for ever."""
 
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 Params = Mapping[str, str | int]
@@ -312,9 +310,9 @@ def http_date(text: str | None) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _worth_another_try(error: BaseException) -> bool:

@@ -21,9 +21,7 @@ def store_url(url: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("an address must not have a ? or # part: write it like https://shop.example.com")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError(
-            "plain http would send the shop's data unprotected: write https:// instead of http://"
-        )
+        raise ValueError("plain http would send the shop's data unprotected: write https:// instead of http://")
     host = parts.netloc.lower()
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from adapters.registry import platforms, settings_of
 from rules.document import Document, Problem, parse
@@ -134,11 +134,35 @@ def _shipped_rungs(value: object) -> tuple[Rung, ...]:
     return rungs
 
 
-Zone = Annotated[ZoneInfo, BeforeValidator(lambda name: _zone(str(name)))]
-Hours = Annotated[Window, BeforeValidator(parse_business_hours)]
+_ONE_OR_MORE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+_SPAN = WithJsonSchema({"type": "string", "examples": ["2 minutes", "1 hour"]})
+_LADDER = WithJsonSchema(
+    {
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "object",
+            "properties": dict.fromkeys(("status", "meta", "shipment", "shipped_plus"), {"type": "string"}),
+            "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
+    }
+)
+
+Zone = Annotated[
+    ZoneInfo,
+    BeforeValidator(lambda name: _zone(str(name))),
+    WithJsonSchema({"type": "string", "examples": ["Asia/Jerusalem"]}),
+]
+Hours = Annotated[
+    Window,
+    BeforeValidator(parse_business_hours),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1}),
+]
 Holidays = Annotated[str, BeforeValidator(lambda text: parse_holidays(str(text)))]
 Channel = Annotated[str, AfterValidator(_known_channel)]
-Via = Annotated[tuple[Channel, ...], BeforeValidator(_list_of_one), Field(min_length=1)]
+Via = Annotated[tuple[Channel, ...], BeforeValidator(_list_of_one), Field(min_length=1), _ONE_OR_MORE]
 Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
 
 
@@ -160,11 +184,11 @@ class StoreKeys(_Keys):
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     name: str | None = None
     platform: str
-    poll_every: Annotated[timedelta, _at_least(timedelta(seconds=10))] = timedelta(minutes=2)
-    sweep_every: Annotated[timedelta, _at_least(timedelta(minutes=1))] = timedelta(hours=1)
+    poll_every: Annotated[timedelta, _at_least(timedelta(seconds=10)), _SPAN] = timedelta(minutes=2)
+    sweep_every: Annotated[timedelta, _at_least(timedelta(minutes=1)), _SPAN] = timedelta(hours=1)
     parallel: Annotated[int, Field(ge=1, le=10)] = 2
-    shipped_when: Annotated[tuple[Rung, ...], BeforeValidator(_shipped_rungs)] = Ladders().shipped_when
-    delivered_when: Annotated[tuple[Rung, ...], BeforeValidator(_rungs)] = Ladders().delivered_when
+    shipped_when: Annotated[tuple[Rung, ...], BeforeValidator(_shipped_rungs), _LADDER] = Ladders().shipped_when
+    delivered_when: Annotated[tuple[Rung, ...], BeforeValidator(_rungs), _LADDER] = Ladders().delivered_when
 
 
 class ConfigKeys(_Keys):
@@ -172,10 +196,10 @@ class ConfigKeys(_Keys):
 
     version: Literal[1]
     database: str = "sqlite:///aftersale.db"
-    rules: Annotated[tuple[str, ...], BeforeValidator(_list_of_one)] = ("rules/*.yaml",)
+    rules: Annotated[tuple[str, ...], BeforeValidator(_list_of_one), _ONE_OR_MORE] = ("rules/*.yaml",)
     templates: str = "templates/"
     stores: Annotated[list[dict[str, Any]], Field(min_length=1)]
-    staff: Annotated[tuple[SecretStr, ...], BeforeValidator(_list_of_one)] = ()
+    staff: Annotated[tuple[SecretStr, ...], BeforeValidator(_list_of_one), _ONE_OR_MORE] = ()
     mode: Mode = "live"
     redirect_to: str | None = None
     signed_by: str | None = None

@@ -65,7 +65,7 @@ def ingest(
         journal = observe(order, before.journal if before else (), sight)
         news.append(_News(order, raw, journal, person_of(order, shop.secret)))
     planned = skipped = 0
-    for batch in _one_a_person(news) if shop.person_rules else [news]:
+    for batch in _one_a_person(news) if shop.person_rules else [news] if news else []:
         changes = _plan_and_save(connection, shop, batch, known, now)
         planned += len(changes.inserted)
         skipped += len(changes.skipped)

@@ -16,7 +16,7 @@ from connector.loading import Loaded
 from connector.shop import Clock, Shop
 from connector.staff import Staff
 from connector.store import followups, orders, stores
-from connector.store.database import Database, StateError, open_database, secret_of
+from connector.store.database import Database, StateError, open_database, path_of, secret_of
 from connector.store.stores import RuleState
 from connector.store.tables import followups as followup_table
 from rules.planner import Active
@@ -60,10 +60,7 @@ def open_client(
     """
     config = loaded.config
     mode = mode or config.mode
-    database = open_database(config.database)
-    if dry_copy is not None:
-        original, database = database, database.copy_to(dry_copy)
-        original.close()
+    database = open_database(config.database) if dry_copy is None else _copied(config.database, dry_copy)
     secret = secret_of(database)
     staff = staff or Staff(config.staff)
     shops = tuple(
@@ -85,6 +82,18 @@ def open_client(
         for store in config.stores
     )
     return Client(loaded, database, shops, mode)
+
+
+def _copied(url: str, to: Path) -> Database:
+    """The state in another file; a new one where there is none yet, so that a dry run leaves nothing behind."""
+    path = path_of(url)
+    if path is None or not path.exists():
+        return open_database(f"sqlite:///{to}")
+    original = open_database(url)
+    try:
+        return original.copy_to(to)
+    finally:
+        original.close()
 
 
 def switch_on(database: Database, store: str, rules: tuple[Rule, ...], now: datetime) -> tuple[Active, ...]:

@@ -81,12 +81,15 @@ def _walk(shop: Shop, state: StoreState, polled: Polled, progress: Progress | No
     done = 0
     for page in shop.adapter.changed_orders(cursor):
         now = shop.clock()
-        with shop.database.write() as connection:
-            polled.add(ingest(connection, shop, page.orders, now, state.past_until))
-            _settle_quarantine(connection, shop, [order.id for order in page.orders], page.broken, now)
-            if page.cursor is not None and page.cursor != cursor:
-                stores.update(connection, shop.id, cursor=page.cursor)
-                cursor = page.cursor
+        if page.orders or page.broken or page.cursor != cursor:
+            with shop.database.write() as connection:
+                ingested = ingest(connection, shop, page.orders, now, state.past_until)
+                if ingested.changed or page.broken:
+                    _settle_quarantine(connection, shop, [order.id for order in page.orders], page.broken, now)
+                if page.cursor is not None and page.cursor != cursor:
+                    stores.update(connection, shop.id, cursor=page.cursor)
+                    cursor = page.cursor
+            polled.add(ingested)
             polled.fresh.update((order.id, now) for order in page.orders)
         done += len(page.orders)
         if progress is not None:
@@ -180,10 +183,10 @@ def _may_be_another(shop: Shop, state: StoreState) -> bool:
 def _verify_identity(shop: Shop, state: StoreState, *, accept: bool) -> None:
     found = shop.adapter.identify().identity
     if state.identity is not None and not accept:
-        difference = _difference(state.identity, found)
-        if difference is not None:
+        told_apart = difference(state.identity, found)
+        if told_apart is not None:
             raise StoreRefused(
-                f"this is not the store it was: {difference}. Nothing was done. If it is meant "
+                f"this is not the store it was: {told_apart}. Nothing was done. If it is meant "
                 f"(the shop has moved), run once with --accept-store"
             )
     mark = key_mark(shop)
@@ -192,7 +195,7 @@ def _verify_identity(shop: Shop, state: StoreState, *, accept: bool) -> None:
             stores.update(connection, shop.id, identity=_completed(found, state.identity), key_mark=mark)
 
 
-def _difference(was: Identity, found: Identity) -> str | None:
+def difference(was: Identity, found: Identity) -> str | None:
     """What tells two stores apart; what could not be learnt tells nothing."""
     for name, label in (("url", "address"), ("site_id", "site id"), ("currency", "currency")):
         before, after = getattr(was, name), getattr(found, name)

@@ -30,6 +30,8 @@ CLAIM = 500
 def run_due(shop: Shop, polled: Polled, tally: Tally, stop: threading.Event) -> None:
     """Do everything that is due in this store. Raises AdapterError where the store does not let us go on."""
     with shop.database.read() as connection:
+        if not followups.something_to_do(connection, shop.id, shop.clock()):
+            return
         state = stores.load(connection, shop.id)
     if state.baseline_done_at is None:
         return

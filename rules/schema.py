@@ -264,18 +264,18 @@ def json_schema(actions: Mapping[str, type[ActionSpec]]) -> dict[str, Any]:
         "conditions": _conditions_schema(),
         "wanted": _wanted_schema(),
     }
-    whole: dict[str, Any] = _without_noise({**file, "$defs": definitions})
+    whole: dict[str, Any] = without_noise({**file, "$defs": definitions})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Aftersale rules", **whole}
 
 
-def _without_noise(schema: Any) -> Any:
+def without_noise(schema: Any) -> Any:
     """Without pydantic's titles and nulls: a key without a value is a mistake, and a title says nothing."""
     if isinstance(schema, list):
-        return [_without_noise(entry) for entry in schema if entry != {"type": "null"}]
+        return [without_noise(entry) for entry in schema if entry != {"type": "null"}]
     if not isinstance(schema, dict):
         return schema
     tidy = {
-        key: _without_noise(value)
+        key: without_noise(value)
         for key, value in schema.items()
         if not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None)
     }

@@ -249,7 +249,7 @@ def _clean(value: T) -> T:
 def _cleaned(value: object, *, several_lines: bool = False) -> object:
     if isinstance(value, str):
         lines = (" ".join(line.translate(_UNWANTED).split()) for line in value.splitlines())
-        return ("\n" if several_lines else " ").join(lines).strip()
+        return "\n".join(lines).strip() if several_lines else " ".join(filter(None, lines))
     if isinstance(value, Struct):
         fields = msgspec.structs.asdict(value).items()
         cleaned = {name: _cleaned(entry, several_lines=name in _SEVERAL_LINES) for name, entry in fields}

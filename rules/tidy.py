@@ -24,7 +24,7 @@ _PREFIX = r"\s*(?:<[^<>]+>\s*|(?:[#>*+–—-]+|\d+[.)])\s+)*"
 _PAUSE = r"[\s,;:،؛.!?…–—-]*"
 _AT_START = re.compile(rf"(?P<prefix>{_PREFIX}){GAP}(?P<pause>{_PAUSE})(?P<rest>.*)")
 _NEW_SENTENCE = re.compile(rf"([.!?…؟] +){GAP}[ ,;:،؛]+(\w)")
-_BEFORE_PAUSE = re.compile(rf"[,،]?[ \t]*{GAP}(?=[.!?,;:…،؛؟)]|\s*$)")
+_BEFORE_PAUSE = re.compile(rf"[,،:]?[ \t]*{GAP}(?=[.!?,;:…،؛؟)]|\s*$)")
 _BETWEEN_WORDS = re.compile(rf"[ \t]+{GAP}(?=[ \t])")
 _FIRST_LETTER = re.compile(r"^([*_\[(\"'«„“‘]*)(\w)")
 

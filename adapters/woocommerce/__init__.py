@@ -1,6 +1,4 @@
-"""WooCommerce stores, through WooCommerce's REST API v3. See `adapters.registry` for what these two names
-mean.
-"""
+"""WooCommerce stores, through WooCommerce's REST API v3. See `adapters.registry` for what these two names mean."""
 
 from __future__ import annotations
 

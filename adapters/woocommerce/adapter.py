@@ -39,9 +39,7 @@ _CLOCK_GRAIN = timedelta(seconds=2)
 
 
 class WooCommerce:
-    """One store. `clock` tells aware UTC; `fulfillments` also reads WooCommerce's own, one request an
-    order.
-    """
+    """One store. `clock` tells aware UTC; `fulfillments` also reads WooCommerce's own, one request an order."""
 
     capabilities = frozenset(Capability)
     markup: Literal["html", "plain"] = "html"

@@ -1,6 +1,4 @@
-"""WooCommerce's REST API v3 as it really answers: signed requests, tolerant decoding, its errors told
-apart.
-"""
+"""WooCommerce's REST API v3 as it really answers: signed requests, tolerant decoding, its errors told apart."""
 
 from __future__ import annotations
 
@@ -148,6 +146,9 @@ _ONE_BY_ONE = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, msgspec.Raw])
 _PROBLEM = msgspec.json.Decoder(_Problem)
 
 
+ODD = (msgspec.ValidationError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for JSON that is well formed, but not what it should be."""
+
 _READ_WRITE = "Give it Read/Write in WooCommerce → Settings → Advanced → REST API."
 
 
@@ -170,9 +171,7 @@ class Refused(Rejected):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of orders, the store's time when it answered, and its count of all that match, as far as it
-    says.
-    """
+    """A page of orders, the store's time when it answered, and its count of all that match, as far as it says."""
 
     orders: list[RawOrder | RawStamp]
     answered_at: datetime | None
@@ -204,9 +203,7 @@ class Client:
         return self._decode(self.http.read(API + route, params), msgspec.json.Decoder(type_))
 
     def index(self, type_: type[T], params: Params) -> T:
-        """Read WordPress's own index, unsigned: WordPress would take WooCommerce's key for a wrong
-        password.
-        """
+        """Read WordPress's own index, unsigned: WordPress would take WooCommerce's key for a wrong password."""
         return self._decode(self.http.read(INDEX, params, signed=False), msgspec.json.Decoder(type_))
 
     def orders(self, params: Params) -> Listed:
@@ -216,7 +213,7 @@ class Client:
         return Listed(
             self._orders_in(answer),
             http_date(answer.headers.get("Date")),
-            int(total) if total.isascii() and total.isdigit() else None,
+            int(total) if total.isascii() and total.isdigit() and len(total) < 12 else None,
         )
 
     def order(self, order_id: str) -> RawOrder | RawStamp:
@@ -224,7 +221,7 @@ class Client:
         answer = self.http.read(f"{API}orders/{order_id}")
         try:
             return _ORDER.decode(answer.body)
-        except msgspec.ValidationError as error:
+        except ODD as error:
             return RawStamp(id=order_id, reason=_why(error))
         except msgspec.DecodeError:
             raise self._unreadable(answer) from None
@@ -240,14 +237,14 @@ class Client:
     def _orders_in(self, answer: Answer) -> list[RawOrder | RawStamp]:
         try:
             return list(_ORDERS.decode(answer.body))
-        except msgspec.ValidationError:
+        except ODD:
             # At least one order is odd: set that one aside, keep the others.
             return [_one_order(piece) for piece in self._pieces(answer)]
         except msgspec.DecodeError:
             raise self._unreadable(answer) from None
 
     def _pieces(self, answer: Answer) -> list[msgspec.Raw]:
-        with suppress(msgspec.ValidationError):
+        with suppress(*ODD):
             pieces = _ONE_BY_ONE.decode(answer.body)
             if isinstance(pieces, list):
                 return pieces
@@ -258,7 +255,7 @@ class Client:
     def _decode(self, answer: Answer, decoder: msgspec.json.Decoder[T]) -> T:
         try:
             return decoder.decode(answer.body)
-        except msgspec.ValidationError as error:
+        except ODD as error:
             raise Unavailable(f"{self.http.where} answered {answer.asked} oddly: {_why(error)}.") from None
         except msgspec.DecodeError:
             raise self._unreadable(answer) from None
@@ -266,7 +263,7 @@ class Client:
     def _decode_written(self, answer: Answer, type_: type[T]) -> T:
         try:
             return msgspec.json.decode(answer.body, type=type_)
-        except msgspec.DecodeError:
+        except (*ODD, msgspec.DecodeError):
             raise UnknownOutcome(
                 f"{self.http.where} took {answer.asked}, but its answer is unreadable. "
                 "Whether the change was made is not known."
@@ -353,25 +350,27 @@ def _oauth(key: str, secret: str, clock: Callable[[], datetime]) -> Auth:
 def _one_order(piece: msgspec.Raw) -> RawOrder | RawStamp:
     try:
         return _ORDER.decode(piece)
-    except msgspec.ValidationError as error:
+    except ODD as error:
         reason = _why(error)
     try:
         stamp = _STAMP.decode(piece)
-    except msgspec.ValidationError:
+    except ODD:
         stamp = RawStamp()
     stamp.reason = reason
     return stamp
 
 
-def _why(error: msgspec.ValidationError) -> str:
-    """msgspec names types and paths, never values: nothing personal is in it."""
-    return str(error).replace("`", "'")
+def _why(error: Exception) -> str:
+    """What is odd. msgspec names types and paths, never values; the others' words are not repeated."""
+    if isinstance(error, msgspec.ValidationError):
+        return str(error).replace("`", "'")
+    return "it is nested too deeply" if isinstance(error, RecursionError) else "it holds text that is not UTF-8"
 
 
 def _problem(body: bytes) -> _Problem:
     try:
         return _PROBLEM.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (*ODD, msgspec.DecodeError):
         return _Problem()
 
 

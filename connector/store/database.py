@@ -31,23 +31,22 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+        self._engine = _engine(url, durable=False)
+        self._durable_engine = _engine(url, durable=True)
         self._writing = threading.RLock()
-        sa.event.listen(self._engine, "connect", _prepare_connection)
-        sa.event.listen(self._engine, "begin", _begin)
-        self._writer = self._engine.execution_options(write="normal")
-        self._durable = self._engine.execution_options(write="durable")
+        self._writer = self._engine.execution_options(write=True)
+        self._durable_writer = self._durable_engine.execution_options(write=True)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A transaction that sees one moment's state."""
+        """A connection to read from; each statement sees the latest committed state."""
         with self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[sa.Connection]:
         """A transaction that is committed at the end, or rolled back by an exception."""
-        engine = self._durable if durable else self._writer
+        engine = self._durable_writer if durable else self._writer
         with self._writing, engine.begin() as connection:
             yield connection
 
@@ -62,6 +61,7 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+        self._durable_engine.dispose()
 
 
 def open_database(url: str) -> Database:
@@ -143,18 +143,23 @@ def _migrate(database: Database, url: str, revision: str | None) -> None:
         command.upgrade(config, "head")
 
 
-def _prepare_connection(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # Python's sqlite3 opens transactions by itself, and late: ours begin here
-    cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "busy_timeout = 30000", "cache_size = -16000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _engine(url: str, *, durable: bool) -> sa.Engine:
+    """Connections of one kind: those of durable transactions wait for the disk at each commit."""
+    # Without parameters in its errors: they are customers' data, and errors are logged.
+    settings = {"timeout": 30, "check_same_thread": False}
+    engine = sa.create_engine(url, connect_args=settings, hide_parameters=True)
+    synchronous = f"synchronous = {'FULL' if durable else 'NORMAL'}"
+
+    def prepare(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # Python's sqlite3 opens transactions by itself, and late: ours begin here
+        for pragma in ("journal_mode = WAL", synchronous, "busy_timeout = 30000", "cache_size = -16000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    sa.event.listen(engine, "connect", prepare)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
 
 
 def _begin(connection: sa.Connection) -> None:
-    write = connection.get_execution_options().get("write")
-    if write is None:
-        connection.exec_driver_sql("BEGIN")
-        return
-    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if write == 'durable' else 'NORMAL'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("write"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

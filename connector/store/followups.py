@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector.store.tables import followups
+from connector.store.tables import Utc, followups, orders
 from rules.planner import Deed, State
 
 
@@ -114,6 +114,22 @@ def in_state(
     if limit is None:
         return _read(connection, query.order_by(column, followups.c.id))
     return _read(connection, query.order_by(column.desc(), followups.c.id.desc()).limit(limit))[::-1]
+
+
+def something_to_do(connection: sa.Connection, store: str, now: datetime) -> bool:
+    """Whether anything is due, unknown, or to be planned again in this store."""
+    return bool(connection.scalar(_SOMETHING_TO_DO, {"store": store, "now": now}))
+
+
+_IN_STORE = followups.c.store == sa.bindparam("store")
+_NOW = sa.bindparam("now", type_=Utc)
+_SOMETHING_TO_DO = sa.select(
+    sa.or_(
+        sa.exists().where(_IN_STORE, followups.c.state == sa.literal_column("'pending'"), followups.c.due_at <= _NOW),
+        sa.exists().where(_IN_STORE, followups.c.state == sa.literal_column("'unknown'")),
+        sa.exists().where(orders.c.store == sa.bindparam("store"), orders.c.ask_at <= _NOW),
+    )
+)
 
 
 def counts(connection: sa.Connection, store: str) -> dict[str, int]:

@@ -51,12 +51,13 @@ def encode(order: Order) -> bytes:
 
 def load(connection: sa.Connection, store: str, ids: Sequence[str]) -> dict[str, Known]:
     """The known ones among these orders, by id."""
-    columns = (orders.c.id, orders.c.facts, orders.c.journal, orders.c.person, orders.c.ask_at)
-    query = sa.select(*columns).where(orders.c.store == store, orders.c.id.in_(ids))
-    return {
-        row.id: Known(row.facts, _decode_journal(row.journal), row.person, row.ask_at)
-        for row in connection.execute(query)
-    }
+    rows = connection.execute(_LOAD, {"store": store, "ids": list(ids)}) if ids else ()
+    return {row.id: Known(row.facts, _decode_journal(row.journal), row.person, row.ask_at) for row in rows}
+
+
+_LOAD = sa.select(orders.c.id, orders.c.facts, orders.c.journal, orders.c.person, orders.c.ask_at).where(
+    orders.c.store == sa.bindparam("store"), orders.c.id.in_(sa.bindparam("ids", expanding=True))
+)
 
 
 def save(connection: sa.Connection, store: str, seen: Iterable[Seen]) -> None:
@@ -76,7 +77,10 @@ def save(connection: sa.Connection, store: str, seen: Iterable[Seen]) -> None:
         for each in seen
     ]
     if rows:
-        connection.execute(sa.insert(orders).prefix_with("OR REPLACE", dialect="sqlite"), rows)
+        connection.execute(_SAVE, rows)
+
+
+_SAVE = sa.insert(orders).prefix_with("OR REPLACE", dialect="sqlite")
 
 
 def find(connection: sa.Connection, store: str, number: str) -> str | None:
@@ -146,3 +150,21 @@ def release(connection: sa.Connection, store: str, ids: Sequence[str]) -> None:
 def set_aside_ids(connection: sa.Connection, store: str) -> list[str]:
     """The orders of a store that are in quarantine."""
     return list(connection.scalars(sa.select(quarantine.c.order_id).where(quarantine.c.store == store)))
+
+
+def quarantined(connection: sa.Connection, store: str) -> list[tuple[str, str, datetime]]:
+    """The orders that are set aside: (id, reason, since when)."""
+    columns = (quarantine.c.order_id, quarantine.c.reason, quarantine.c.at)
+    query = sa.select(*columns).where(quarantine.c.store == store).order_by(quarantine.c.at)
+    return [(row.order_id, row.reason, row.at) for row in connection.execute(query)]
+
+
+def count(connection: sa.Connection, store: str) -> int:
+    """How many orders of this store are known."""
+    return connection.scalar(sa.select(sa.func.count()).where(orders.c.store == store)) or 0
+
+
+def numbers_like(connection: sa.Connection, store: str, number: str, limit: int) -> list[str]:
+    """Order numbers that have this in them."""
+    query = sa.select(orders.c.number).where(orders.c.store == store, orders.c.number.contains(number, autoescape=True))
+    return list(connection.scalars(query.order_by(orders.c.number).limit(limit)))

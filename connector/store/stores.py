@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -42,9 +44,12 @@ class StoreState:
         return self.baseline_at - timedelta(seconds=2)
 
 
+_LOAD = sa.select(stores).where(stores.c.id == sa.bindparam("store"))
+
+
 def load(connection: sa.Connection, store: str) -> StoreState:
     """What is remembered of this store; an empty state for a new one."""
-    row = connection.execute(sa.select(stores).where(stores.c.id == store)).mappings().first()
+    row = connection.execute(_LOAD, {"store": store}).mappings().first()
     if row is None:
         return StoreState(store)
     identity = msgspec.json.decode(row["identity"], type=Identity) if row["identity"] else None
@@ -55,8 +60,14 @@ def update(connection: sa.Connection, store: str, **values: object) -> None:
     """Remember these columns of the store's row."""
     if isinstance(identity := values.get("identity"), Identity):
         values["identity"] = msgspec.json.encode(identity)
-    if connection.execute(sa.update(stores).where(stores.c.id == store).values(**values)).rowcount == 0:
+    if connection.execute(_update(tuple(values)), {"store": store, **values}).rowcount == 0:
         connection.execute(sa.insert(stores).values(id=store, **values))
+
+
+@cache
+def _update(names: tuple[str, ...]) -> sa.Update:
+    columns: dict[str, Any] = {name: sa.bindparam(name) for name in names}
+    return sa.update(stores).where(stores.c.id == sa.bindparam("store")).values(columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,22 +223,17 @@ def test_cookies_are_not_kept() -> None:
     assert "Cookie" not in responses.calls[1].request.headers
 
 
+@responses.activate
 def test_a_password_in_netrc_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    netrc.write_text("machine shop.example.com login someone password else\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    asked: list[bytes] = []
-
-    def talk(peer: socket.socket) -> None:
-        asked.append(heard(peer))
-        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
-
-    with raw_server(talk) as url:
-        http = connection(url)
-        http.read("/", signed=False)
-        http.close()
-    assert b"Authorization" not in asked[0]
+    responses.get(f"{URL}/", body=b"[]")
+    http = connection()
+    http.read("/", signed=False)
+    http.read("/")
+    assert ["Authorization" in call.request.headers for call in responses.calls] == [False, False]
 
 
 def test_the_proxy_of_the_environment_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

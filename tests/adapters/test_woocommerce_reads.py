@@ -9,8 +9,8 @@ import pytest
 import requests
 import responses
 
-from adapters.base import StoreAdapter
-from adapters.errors import AuthFailed, Unavailable
+from adapters.base import Broken, StoreAdapter
+from adapters.errors import AuthFailed, Rejected, Unavailable, UnknownOutcome
 from adapters.model import Finding
 from adapters.registry import create
 from adapters.sandbox.clock import MovableClock
@@ -306,6 +306,33 @@ def test_a_header_that_the_web_server_drops_looks_like_missing_rights() -> None:
 def test_an_error_may_have_any_data(data: object) -> None:
     responses.get(f"{API}/orders", status=400, json={"code": 0, "message": [], "data": data})
     assert "refuses" in fatal(over_https())
+
+
+@responses.activate
+def test_bytes_that_are_no_text_spoil_one_order_only() -> None:
+    good = b'{"id":2,"status":"processing","currency":"EUR","date_created_gmt":"2026-03-01T09:30:00"}'
+    responses.get(
+        f"{API}/orders", body=b"[" + good.replace(b"2,", b"1,").replace(b"processing", b"\xff") + b"," + good + b"]"
+    )
+    (page,) = over_https().changed_orders(None)
+    assert [order.id for order in page.orders] == ["2"]
+    assert page.broken == (Broken("1", "it holds text that is not UTF-8"),)
+
+
+@pytest.mark.parametrize("body", [b'{"id":"\xff"}', b"[" * 100_000, b"", b"null", b"[]", b'{"id":null}'])
+@responses.activate
+def test_a_success_that_makes_no_sense_is_in_doubt(body: bytes) -> None:
+    responses.post(f"{API}/orders/7/notes", status=201, body=body)
+    with pytest.raises(UnknownOutcome):
+        over_https().add_note("7", "Thanks")
+
+
+@pytest.mark.parametrize("body", [b'{"code":"\xff"}', b"[" * 100_000, b"", b"null", b"[]", b"<html>"])
+@responses.activate
+def test_a_refusal_that_makes_no_sense_is_a_refusal(body: bytes) -> None:
+    responses.post(f"{API}/orders/7/notes", status=400, body=body)
+    with pytest.raises(Rejected):
+        over_https().add_note("7", "Thanks")
 
 
 @pytest.mark.parametrize(

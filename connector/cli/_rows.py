@@ -1,0 +1,75 @@
+"""Follow-ups as rows of a result, for programs and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
+
+from rich.table import Table
+
+from connector.cli._clients import Clients
+from connector.cli._screen import clean, iso, local, table
+from connector.loading import Loaded
+from connector.store.followups import Followup
+
+Found = list[tuple[Loaded, Followup]]
+
+
+def row_json(row: Followup) -> dict[str, object]:
+    """A row as every command prints it; `order` is the number that people see, steps count from 1."""
+    when = {"due_at": iso(row.due_at)} if row.state == "pending" else {"at": iso(row.at)}
+    return {
+        "id": row.id,
+        "store": row.store,
+        "order": row.number,
+        "rule": row.rule,
+        "step": row.position,
+        "action": row.kind,
+        "channel": row.channel,
+        "state": row.state,
+        **when,
+        "reason": row.reason,
+    }
+
+
+def rows_json(clients: Clients, found: Found) -> list[dict[str, object]]:
+    """The rows of all clients, each with its client where there are several."""
+    return [clients.labelled(loaded, row_json(row)) for loaded, row in found]
+
+
+def rows_table(clients: Clients, found: Found, *, when: str, with_state: bool) -> Table:
+    """The rows for people: times in the store's zone, which is named at the top where it is one for all."""
+    zones = {zone_of(loaded, row.store) for loaded, row in found}
+    one_zone = len(zones) == 1
+    several_stores = clients.several or len({row.store for _, row in found}) > 1
+    headers = ["Id", f"{when} ({next(iter(zones))})" if one_zone else when]
+    headers += ["Store"] * several_stores + ["Order", "Rule", "Action"] + ["State"] * with_state + ["Why"]
+    made = table(*headers)
+    made.columns[0].no_wrap = made.columns[2 + several_stores].no_wrap = True
+    for loaded, row in found:
+        zone = zone_of(loaded, row.store)
+        time = local(row.due_at if row.state == "pending" else row.at, zone)
+        store = f"{clients.name(loaded)}/{row.store}" if clients.several else row.store
+        cells = [str(row.id), time if one_zone else f"{time} ({zone})"]
+        cells += [store] * several_stores + [clean(row.number), f"{row.rule}, step {row.position}", action_of(row)]
+        cells += [row.state] * with_state + [clean(row.reason)]
+        made.add_row(*cells)
+    return made
+
+
+def action_of(row: Followup) -> str:
+    """What is done, and by which channel if it is known: `send (platform)`."""
+    return row.kind if row.channel is None else f"{row.kind} ({row.channel})"
+
+
+def zone_of(loaded: Loaded, store: str) -> tzinfo:
+    """The zone of a store; UTC for one that the config has no more."""
+    return next((each.calendar.zone for each in loaded.config.stores if each.id == store), UTC)
+
+
+def by_rule(rows: Sequence[Followup]) -> dict[str, list[Followup]]:
+    """The rows of each rule, the rules in their order of appearance."""
+    groups: dict[str, list[Followup]] = {}
+    for row in rows:
+        groups.setdefault(row.rule, []).append(row)
+    return groups

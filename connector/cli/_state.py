@@ -1,0 +1,105 @@
+"""The recorded state, for commands that look at it or change a little in it without a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.exc import DBAPIError
+
+from connector.cli._clients import Clients
+from connector.cli._exits import Exit, Stop
+from connector.config import StoreConfig, shown
+from connector.loading import Loaded
+from connector.opening import make_adapter
+from connector.shop import Clock, Shop
+from connector.staff import Staff
+from connector.store import stores
+from connector.store.database import Database, StateError, open_database, path_of, secret_of
+from connector.store.followups import Followup
+from rules.planner import Active
+from rules.timing import next_open
+
+
+def now() -> datetime:
+    """The time, UTC: the clock of every command."""
+    return datetime.now(UTC)
+
+
+def exists(loaded: Loaded) -> bool:
+    """Whether this config has run before."""
+    path = path_of(loaded.config.database)
+    return path is not None and path.exists()
+
+
+@contextmanager
+def state_of(loaded: Loaded) -> Iterator[Database]:
+    """The state of a config that has run. Raises Stop where there is none, or it cannot be used."""
+    if not exists(loaded):
+        raise Stop(Exit.MISTAKE, f"{shown(loaded.config.file)} has not run yet: begin with 'aftersale run --once'")
+    with state_errors():
+        database = open_database(loaded.config.database)
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+def with_state(clients: Clients) -> list[Loaded]:
+    """The clients that have run before."""
+    return [loaded for loaded in clients.loaded if exists(loaded)]
+
+
+@contextmanager
+def state_errors() -> Iterator[None]:
+    """What keeps the state from being used is told in a line."""
+    try:
+        yield
+    except StateError as error:
+        raise Stop(Exit.MISTAKE, *str(error).split("\n")) from None
+    except DBAPIError as error:
+        raise Stop(Exit.FAILED, f"the database cannot be used just now: {error.orig}") from None
+
+
+def known_shop(loaded: Loaded, store: StoreConfig, database: Database, clock: Clock) -> Shop:
+    """A shop with the rules that the state knows, as it knows them: looking must not switch a rule on."""
+    with database.read() as connection:
+        state = stores.load(connection, store.id)
+        known = stores.load_rules(connection, store.id)
+    behind = timedelta(seconds=max(0.0, -(state.skew or 0.0)))
+    return Shop(
+        config=store,
+        adapter=make_adapter(store, clock),
+        database=database,
+        secret=secret_of(database),
+        rules=tuple(
+            Active(rule, known[rule.id].since - behind) for rule in loaded.rules[store.id] if rule.id in known
+        ),
+        calendar=store.calendar,
+        ladders=store.ladders,
+        staff=Staff(loaded.config.staff),
+        clock=clock,
+        mode=loaded.config.mode,
+        redirect_to=loaded.config.redirect_to,
+        signed_by=loaded.config.signed_by,
+        templates=loaded.templates,
+    )
+
+
+def next_good_time(loaded: Loaded, row: Followup, moment: datetime) -> datetime:
+    """When an action that may go now is within the hours that its rule keeps."""
+    store = next((store for store in loaded.config.stores if store.id == row.store), None)
+    if store is None:
+        return moment
+    for rule in loaded.rules[store.id]:
+        for step in rule.steps:
+            if (rule.id, step.id) == (row.rule, row.step):
+                return next_open(moment, step.send_between, store.calendar)
+    return moment
+
+
+def chosen(rows: Sequence[Followup], ids: Sequence[str]) -> list[Followup]:
+    """The rows of these ids."""
+    wanted = set(ids)
+    return [row for row in rows if str(row.id) in wanted]

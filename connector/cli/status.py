@@ -1,0 +1,170 @@
+"""How each store is, and what waits for you.
+
+Exit code 1 if a store is in trouble, 4 if something is held for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rich.console import Console
+from rich.padding import Padding
+
+from connector.cli._clients import Clients, load_clients
+from connector.cli._exits import Exit, worst
+from connector.cli._options import CONFIG, AsJson, ConfigPath
+from connector.cli._rows import rows_json, rows_table
+from connector.cli._screen import ago, clean, console, count, iso, local, print_json
+from connector.cli._state import exists, now, state_of
+from connector.config import StoreConfig
+from connector.loading import Loaded
+from connector.store import followups, orders, stores
+from connector.store.followups import Followup
+from connector.store.stores import EVERY, StoreState
+
+NOTABLE_SKEW = timedelta(minutes=2)
+STATES = ("pending", "done", "skipped", "held", "failed", "unknown")
+SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A store as the state knows it."""
+
+    name: str
+    loaded: Loaded
+    config: StoreConfig
+    state: StoreState
+    orders: int = 0
+    quarantined: Sequence[tuple[str, str, datetime]] = ()
+    counts: dict[str, int] | None = None
+    held: Sequence[Followup] = ()
+    pauses: Sequence[tuple[str, str]] = ()
+
+    @property
+    def next_poll_at(self) -> datetime | None:
+        if self.state.polled_at is None:
+            return self.state.retry_at
+        return max(self.state.polled_at + self.config.poll_every, self.state.retry_at or self.state.polled_at)
+
+    @property
+    def baseline(self) -> str:
+        if self.state.baseline_done_at is not None:
+            return "done"
+        return "not begun" if self.state.baseline_at is None else "in progress"
+
+
+def status(config: ConfigPath = CONFIG, as_json: AsJson = False) -> Exit:
+    clients = load_clients(config)
+    found = [_status(name, loaded, store) for name, loaded, store in clients.stores()]
+    if as_json:
+        print_json({"stores": {each.name: _as_json(clients, each) for each in found}})
+    else:
+        screen = console()
+        for each in found:
+            _show(screen, clients, each)
+    codes = [clients.code]
+    codes += [Exit.FAILED for each in found if each.state.error is not None]
+    codes += [Exit.AWAITS for each in found if each.held]
+    return worst(codes)
+
+
+def _status(name: str, loaded: Loaded, store: StoreConfig) -> Status:
+    if not exists(loaded):
+        return Status(name, loaded, store, StoreState(store.id))
+    with state_of(loaded) as database, database.read() as connection:
+        return Status(
+            name=name,
+            loaded=loaded,
+            config=store,
+            state=stores.load(connection, store.id),
+            orders=orders.count(connection, store.id),
+            quarantined=orders.quarantined(connection, store.id),
+            counts=followups.counts(connection, store.id),
+            held=followups.in_state(connection, ["held"], store.id),
+            pauses=sorted(pause for pause in stores.paused(connection) if pause[0] in (store.id, EVERY)),
+        )
+
+
+def _as_json(clients: Clients, each: Status) -> dict[str, object]:
+    state = each.state
+    return {
+        "polled_at": iso(state.polled_at),
+        "next_poll_at": iso(each.next_poll_at),
+        "lag_seconds": None if state.polled_at is None else round((now() - state.polled_at).total_seconds()),
+        "error": state.error,
+        "error_since": iso(state.error_since),
+        "retry_at": iso(state.retry_at),
+        "skew_seconds": state.skew,
+        "baseline": each.baseline,
+        "orders": each.orders,
+        "quarantined": [{"id": id_, "reason": why, "at": iso(at)} for id_, why, at in each.quarantined],
+        "counts": {name: (each.counts or {}).get(name, 0) for name in STATES},
+        "held": rows_json(clients, [(each.loaded, row) for row in each.held]),
+        "paused": [{"store": store, "rule": rule} for store, rule in each.pauses],
+    }
+
+
+def _show(screen: Console, clients: Clients, each: Status) -> None:
+    zone = each.config.calendar.zone
+    state = each.state
+    screen.print(each.name, style="bold")
+    for line in _lines(each):
+        screen.print(Padding(line, (0, 0, 0, 2)))
+    if state.error is not None:
+        since = f" (since {local(state.error_since, zone)} {zone})" if state.error_since else ""
+        screen.print(Padding(f"In trouble{since}: {clean(state.error)}", (0, 0, 0, 2)), style="red")
+        if state.retry_at is not None:
+            screen.print(Padding(f"Tried again {ago(state.retry_at, now())}.", (0, 0, 0, 2)))
+    for id_, why, _ in each.quarantined[:SHOWN]:
+        screen.print(Padding(f"Order {clean(id_)} cannot be understood and is left alone: {clean(why)}", (0, 0, 0, 2)))
+    if len(each.quarantined) > SHOWN:
+        screen.print(f"  … and {len(each.quarantined) - SHOWN:,} more.")
+    if each.held:
+        _show_held(screen, clients, each)
+    screen.print()
+
+
+def _lines(each: Status) -> list[str]:
+    state = each.state
+    if state.baseline_at is None:
+        return ["Never polled: 'aftersale run' begins."] if state.error is None else ["Never polled so far."]
+    lines = [_polled(each)]
+    if each.baseline == "in progress":
+        lines.append("What the shop has already is still being read; nothing is done before that is through.")
+    counts = each.counts or {}
+    told = ", ".join(f"{counts[name]:,} {name}" for name in STATES if counts.get(name)) or "none so far"
+    lines.append(f"{count(each.orders, 'order')} known. Actions: {told}.")
+    if state.skew is not None and abs(state.skew) > NOTABLE_SKEW.total_seconds():
+        way = "ahead of" if state.skew > 0 else "behind"
+        minutes = abs(state.skew) / 60
+        lines.append(f"The shop's clock is {minutes:.0f} minutes {way} this machine's: set both by NTP.")
+    for _, rule in each.pauses:
+        lines.append("Paused: nothing is done." if rule == EVERY else f"Rule '{rule}' is paused.")
+    return lines
+
+
+def _polled(each: Status) -> str:
+    if each.state.polled_at is None:
+        return "Not polled to the end so far."
+    zone = each.config.calendar.zone
+    moment = each.state.polled_at
+    following = "" if each.next_poll_at is None else f", next {local(each.next_poll_at, zone)[11:]} if the daemon runs"
+    return f"Polled {ago(moment, now())}, at {local(moment, zone)} ({zone}){following}."
+
+
+def _show_held(screen: Console, clients: Clients, each: Status) -> None:
+    for kind, cure in (
+        ("approval", "'aftersale approve' lets them go, with --drop drops them; name a rule or ids for some only."),
+        ("outcome", "Look in the shop whether it went out, then: 'aftersale settle ID --sent' or '--not-sent'."),
+    ):
+        rows = [row for row in each.held if row.held_for == kind]
+        if rows:
+            screen.print(f"\n  {count(len(rows), 'action')} held for your {'approval' if kind == 'approval' else 'word'}:")
+            found = [(each.loaded, row) for row in rows[:SHOWN]]
+            screen.print(Padding(rows_table(clients, found, when="Since", with_state=False), (0, 0, 0, 2)))
+            if len(rows) > SHOWN:
+                screen.print(f"  … and {len(rows) - SHOWN:,} more.")
+            screen.print(Padding(cure, (0, 0, 0, 2)))
