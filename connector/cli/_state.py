@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from connector.cli._clients import Clients
 from connector.cli._exits import Exit, Stop
 from connector.config import StoreConfig, shown
+from connector.ingest import replan
 from connector.loading import Loaded
 from connector.opening import make_adapter
 from connector.shop import Clock, Shop
@@ -73,9 +74,7 @@ def known_shop(loaded: Loaded, store: StoreConfig, database: Database, clock: Cl
         adapter=make_adapter(store, clock),
         database=database,
         secret=secret_of(database),
-        rules=tuple(
-            Active(rule, known[rule.id].since - behind) for rule in loaded.rules[store.id] if rule.id in known
-        ),
+        rules=tuple(Active(rule, known[rule.id].since - behind) for rule in loaded.rules[store.id] if rule.id in known),
         calendar=store.calendar,
         ladders=store.ladders,
         staff=Staff(loaded.config.staff),
@@ -99,7 +98,12 @@ def next_good_time(loaded: Loaded, row: Followup, moment: datetime) -> datetime:
     return moment
 
 
-def chosen(rows: Sequence[Followup], ids: Sequence[str]) -> list[Followup]:
-    """The rows of these ids."""
-    wanted = set(ids)
-    return [row for row in rows if str(row.id) in wanted]
+def plan_again(database: Database, loaded: Loaded, rows: Sequence[Followup], moment: datetime) -> None:
+    """Plan what follows from a change to these rows, as a person made it."""
+    for store in loaded.config.stores:
+        ids = sorted({row.order_id for row in rows if row.store == store.id})
+        if ids:
+            shop = known_shop(loaded, store, database, lambda: moment)
+            with database.write(durable=True) as connection:
+                replan(connection, shop, ids, moment)
+            shop.adapter.close()

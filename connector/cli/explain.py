@@ -112,7 +112,13 @@ def _as_json(clients: Clients, loaded: Loaded, store: StoreConfig, story: Story)
             "polled_at": iso(story.state.polled_at),
         },
         "events": [
-            {"event": event.kind, "at": iso(event.at), "source": event.source, "old": event.old, "subject": event.subject}
+            {
+                "event": event.kind,
+                "at": iso(event.at),
+                "source": event.source,
+                "old": event.old,
+                "subject": event.subject,
+            }
             for event in story.known.journal
         ],
         "rules": [_verdict_json(story, verdict) for verdict in story.verdicts],

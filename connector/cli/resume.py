@@ -1,7 +1,6 @@
 """End a pause.
 
-What came due meanwhile is done at the next run, unless it has expired. Without an option, the pause of everything
-ends; the pauses of single stores and rules end one by one.
+What came due meanwhile is done at the next run, unless it has expired. Without an option, every pause ends.
 """
 
 from __future__ import annotations
@@ -29,7 +28,10 @@ def resume(
     with databases_of(clients, store, rule) as affected:
         for each in affected:
             with each.database.write(durable=True) as connection:
-                ended |= stores.resume(connection, each.store or EVERY, rule or EVERY)
+                everything = each.store is None and rule is None
+                ends = stores.paused(connection) if everything else {(each.store or EVERY, rule or EVERY)}
+                for pause in ends:
+                    ended |= stores.resume(connection, *pause)
     if not ended and (store or rule):
         what = " and ".join(f"{noun} '{name}'" for noun, name in (("store", store), ("rule", rule)) if name)
         raise Stop(Exit.MISTAKE, f"there is no pause of {what} by itself; 'aftersale status' shows what is paused")

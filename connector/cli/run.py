@@ -42,7 +42,8 @@ log = structlog.get_logger()
 
 def run(
     stores: Annotated[
-        list[str] | None, typer.Argument(metavar="[STORE]...", help="Which stores --accept-store means; unless told, all.")
+        list[str] | None,
+        typer.Argument(metavar="[STORE]...", help="Which stores --accept-store means; unless told, all."),
     ] = None,
     config: ConfigPath = CONFIG,
     as_json: AsJson = False,

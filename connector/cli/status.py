@@ -162,7 +162,9 @@ def _show_held(screen: Console, clients: Clients, each: Status) -> None:
     ):
         rows = [row for row in each.held if row.held_for == kind]
         if rows:
-            screen.print(f"\n  {count(len(rows), 'action')} held for your {'approval' if kind == 'approval' else 'word'}:")
+            screen.print(
+                f"\n  {count(len(rows), 'action')} held for your {'approval' if kind == 'approval' else 'word'}:"
+            )
             found = [(each.loaded, row) for row in rows[:SHOWN]]
             screen.print(Padding(rows_table(clients, found, when="Since", with_state=False), (0, 0, 0, 2)))
             if len(rows) > SHOWN:

@@ -1,0 +1,147 @@
+"""What the stores themselves say: their keys, what they can do, and whether the rules fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.padding import Padding
+
+from adapters.errors import AdapterError
+from adapters.model import Finding, StoreInfo
+from connector.actions import known_actions
+from connector.cli._clients import Clients
+from connector.cli._screen import clean
+from connector.cli._state import exists, now, state_of
+from connector.config import StoreConfig
+from connector.loading import Loaded
+from connector.opening import make_adapter
+from connector.poller import difference
+from connector.store import stores
+from rules.events import STATUS, TRIGGER_STATUS
+from rules.rule import Rule
+from rules.validation import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a store said, and what is wrong with it."""
+
+    store: str
+    info: StoreInfo | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def fatal(self) -> bool:
+        return any(finding.fatal for finding in self.findings)
+
+    def as_json(self) -> dict[str, object]:
+        info = self.info
+        return {
+            "name": info.name if info else None,
+            "url": info.identity.url if info else None,
+            "version": info.version if info else None,
+            "timezone": info.timezone if info else None,
+            "currency": info.identity.currency if info else None,
+            "findings": [{"fatal": finding.fatal, "message": finding.message} for finding in self.findings],
+        }
+
+
+def ask_stores(clients: Clients) -> list[Answer]:
+    """Ask every store, all at once."""
+    every = list(clients.stores())
+    with ThreadPoolExecutor(len(every)) as pool:
+        return list(pool.map(lambda each: _ask(*each), every))
+
+
+def _ask(name: str, loaded: Loaded, store: StoreConfig) -> Answer:
+    adapter = make_adapter(store, now)
+    try:
+        info = adapter.check()
+    except AdapterError as error:
+        return Answer(name, None, (Finding(True, str(error)),))
+    finally:
+        adapter.close()
+    rules = tuple(rule for rule in loaded.rules[store.id] if rule.enabled)
+    found = [
+        *info.findings,
+        *_another_store(loaded, store, info),
+        *_another_zone(store, info),
+        *_beyond_its_means(rules, frozenset(adapter.capabilities)),
+        *_unknown_statuses(rules, info.statuses),
+    ]
+    return Answer(name, info, tuple(dict.fromkeys(found)))
+
+
+def _another_store(loaded: Loaded, store: StoreConfig, info: StoreInfo) -> Iterator[Finding]:
+    if not exists(loaded):
+        return
+    with state_of(loaded) as database, database.read() as connection:
+        was = stores.load(connection, store.id).identity
+    told = difference(was, info.identity) if was is not None else None
+    if told is not None:
+        cure = f"If it is meant (the shop has moved), run 'aftersale run --once --accept-store {store.id}'"
+        yield Finding(True, f"This is not the store it was: {told}. Nothing is done before that is settled. {cure}.")
+
+
+def _another_zone(store: StoreConfig, info: StoreInfo) -> Iterator[Finding]:
+    ours = store.calendar.zone
+    if info.timezone is None or info.timezone == ours.key:
+        return
+    summer = now() + timedelta(days=182)
+    if all(_offset(ZoneInfo(info.timezone), moment) == _offset(ours, moment) for moment in (now(), summer)):
+        return
+    cure = f"Write 'timezone: {info.timezone}' if your hours are the shop's"
+    yield Finding(False, f"The shop keeps the time of {info.timezone}, the config says {ours.key}. {cure}.")
+
+
+def _offset(zone: ZoneInfo, moment: datetime) -> timedelta | None:
+    return moment.astimezone(UTC).astimezone(zone).utcoffset()
+
+
+def _beyond_its_means(rules: tuple[Rule, ...], capabilities: frozenset[str]) -> Iterator[Finding]:
+    for rule in rules:
+        for kind in dict.fromkeys(action.kind for step in rule.steps for action in step.actions):
+            needed = known_actions()[kind].needs
+            if needed is not None and needed not in capabilities:
+                yield Finding(True, f"Rule '{rule.id}' uses '{kind}', which this platform cannot do. Take it out.")
+
+
+def _unknown_statuses(rules: tuple[Rule, ...], known: tuple[str, ...]) -> Iterator[Finding]:
+    """A store that does not tell its statuses has none to compare with."""
+    if not known:
+        return
+    missing = partial(_no_status, known)
+    for rule in rules:
+        kind = TRIGGER_STATUS.get(rule.trigger, rule.trigger)
+        status = kind.removeprefix(STATUS)
+        if kind.startswith(STATUS) and status not in known:
+            yield Finding(False, f"Rule '{rule.id}' waits for a status that never comes: {missing(status)}.")
+        for step in rule.steps:
+            for action in step.actions:
+                goal = getattr(action.spec, "status", None)
+                if goal is not None and goal not in known:
+                    yield Finding(True, f"Rule '{rule.id}' moves orders to a status, but {missing(goal)}.")
+
+
+def _no_status(known: tuple[str, ...], status: str) -> str:
+    hint = did_you_mean(status, known) or f"; it has {', '.join(known)}"
+    return f"the shop has no status '{status}'{hint}"
+
+
+def show_answers(screen: Console, answers: list[Answer]) -> None:
+    """A line for each store, and its findings below."""
+    for each in answers:
+        info = each.info
+        about = [part for part in (info.name, info.version) if part] if info is not None and not each.fatal else []
+        verdict = "trouble" if each.fatal else "reached, and all is well" if not each.findings else "reached"
+        told = f" ({clean(', '.join(about))})" if about else ""
+        screen.print(f"{each.store}: {verdict}{told}", style="bold")
+        for finding in each.findings:
+            line = f"{'✗' if finding.fatal else '!'} {clean(finding.message)}"
+            screen.print(Padding(line, (0, 0, 0, 2)), style="red" if finding.fatal else "yellow")

@@ -1,0 +1,27 @@
+"""Whether a rule that reaches back is an old one under a new id, as only the state can tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from connector.cli._exits import Exit, Stop
+from connector.loading import Loaded
+
+
+def refuse_twins(loaded: Loaded) -> None:
+    """Raises Stop for each rule that would write to the same people again."""
+    if not Path(loaded.config.database.removeprefix("sqlite:///")).exists():
+        return
+    from connector.cli._state import state_of
+    from connector.opening import old_rules_under_new_ids
+    from connector.store import stores
+
+    problems: list[str] = []
+    with state_of(loaded) as database, database.read() as connection:
+        for store in loaded.config.stores:
+            known = stores.load_rules(connection, store.id)
+            # A rule that says what it was called is no new one.
+            rules = tuple(rule for rule in loaded.rules[store.id] if rule.was not in known)
+            problems += old_rules_under_new_ids(known, rules)
+    if problems:
+        raise Stop(Exit.MISTAKE, *dict.fromkeys(problems))

@@ -1,0 +1,106 @@
+"""Let go, or drop, what is held for your approval.
+
+Without an argument: all of it. With rules' or actions' ids (see 'aftersale status'): those only. What is let go is
+done by the next run, within the hours that its rule keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from connector.cli._clients import Clients, load_clients, no_such
+from connector.cli._exits import Exit, Stop
+from connector.cli._options import CONFIG, AsJson, ConfigPath
+from connector.cli._rows import Found, by_rule, rows_json
+from connector.cli._screen import clean, console, count, print_json
+from connector.cli._state import next_good_time, now, plan_again, state_of, with_state
+from connector.loading import Loaded
+from connector.store import followups
+from connector.store.database import Database
+from connector.store.followups import Followup
+
+SHOWN = 5
+
+
+def approve(
+    which: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID|RULE]...", help="Which: ids of rules or of actions.")
+    ] = None,
+    config: ConfigPath = CONFIG,
+    as_json: AsJson = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Drop it for good, instead.")] = False,
+) -> Exit:
+    clients = load_clients(config)
+    chosen = _chosen(_held(clients), which or [])
+    changed: Found = []
+    for loaded in clients.loaded:
+        rows = [row for of, row in chosen if of is loaded]
+        if rows:
+            with state_of(loaded) as database:
+                _decide(database, loaded, rows, now(), drop=drop)
+                with database.read() as connection:
+                    changed += [(loaded, row) for row in followups.by_ids(connection, [row.id for row in rows])]
+    if as_json:
+        print_json(rows_json(clients, changed))
+    else:
+        _show([row for _, row in changed], drop=drop)
+    return clients.code
+
+
+def _held(clients: Clients) -> Found:
+    found: Found = []
+    for loaded in with_state(clients):
+        with state_of(loaded) as database, database.read() as connection:
+            rows = followups.in_state(connection, ["held"])
+            found += [(loaded, row) for row in rows if row.held_for == "approval"]
+    return found
+
+
+def _chosen(held: Found, which: Sequence[str]) -> Found:
+    """The rows that are meant; a rule goes before an action of the same id. Raises Stop for what is not held."""
+    if not which:
+        return held
+    rules = {row.rule for _, row in held}
+    ids = {str(row.id) for _, row in held}
+    unknown = [name for name in which if name not in rules | ids]
+    if unknown:
+        raise Stop(
+            Exit.MISTAKE,
+            *(no_such("rule or action held for approval by the id", name, sorted(rules | ids)) for name in unknown),
+        )
+    wanted = set(which)
+    return [(loaded, row) for loaded, row in held if row.rule in wanted or str(row.id) in wanted - rules]
+
+
+def _decide(database: Database, loaded: Loaded, rows: Sequence[Followup], moment: datetime, *, drop: bool) -> None:
+    ids = [row.id for row in rows]
+    with database.write(durable=True) as connection:
+        # Only what is still held: somebody else may have decided meanwhile.
+        held = [row for row in followups.by_ids(connection, ids) if row.state == "held" and row.held_for == "approval"]
+        if drop:
+            reason = "dropped by a person"
+            gone = [row.id for row in held]
+            followups.update(connection, gone, state="skipped", final=True, held_for=None, at=moment, reason=reason)
+        else:
+            released = {"state": "pending", "approved": True, "held_for": None, "at": moment, "reason": None}
+            rows_now = [{"id": row.id, **released, "due_at": next_good_time(loaded, row, moment)} for row in held]
+            followups.update_each(connection, rows_now)
+    plan_again(database, loaded, held, moment)
+
+
+def _show(rows: Sequence[Followup], *, drop: bool) -> None:
+    screen = console()
+    if not rows:
+        screen.print("Nothing is held for your approval.")
+        return
+    verb = "Dropped" if drop else "Let go"
+    for rule, of_rule in by_rule(rows).items():
+        numbers = ", ".join(dict.fromkeys(clean(row.number) for row in of_rule[:SHOWN]))
+        more = ", …" if len(of_rule) > SHOWN else ""
+        screen.print(f"{verb}: {count(len(of_rule), 'action')} of rule '{rule}' (order {numbers}{more})")
+    if not drop:
+        screen.print("The next run does them, within the hours that each rule keeps.")

@@ -1,0 +1,138 @@
+"""Whether config, rules and templates are right.
+
+Every mistake is a line with its file and place, all of them at once. With --online the stores are asked, too:
+whether the keys are right, what they allow, and whether the rules fit the shop.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.padding import Padding
+
+from connector.actions import known_actions
+from connector.cli._clients import Clients, load_clients
+from connector.cli._exits import Exit, Trouble, worst
+from connector.cli._options import CONFIG, AsJson, ConfigPath
+from connector.cli._screen import clean, console, count, print_json, table
+from connector.config import shown
+from connector.loading import Loaded
+from rules.rule import Rule, Step
+
+
+def check(
+    config: ConfigPath = CONFIG,
+    as_json: AsJson = False,
+    online: Annotated[bool, typer.Option("--online", help="Ask the stores, too.")] = False,
+) -> Exit:
+    clients = load_clients(config)
+    _compare_with_state(clients)
+    warnings = [warning for loaded in clients.loaded for warning in _warnings(loaded)]
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    result: dict[str, object] = {"problems": [], "warnings": [each.as_json() for each in warnings]}
+    codes = [clients.code]
+    if not as_json:
+        for loaded in clients.loaded:
+            _show(console(), clients, loaded)
+    if online:
+        from connector.cli._online import ask_stores, show_answers
+
+        answers = ask_stores(clients)
+        result["stores"] = {each.store: each.as_json() for each in answers}
+        codes += [Exit.FAILED for each in answers if each.fatal]
+        if not as_json:
+            show_answers(console(), answers)
+    if as_json:
+        print_json(result)
+    return worst(codes)
+
+
+def _compare_with_state(clients: Clients) -> None:
+    """A rule that reaches back may be an old one under a new name: only the state can tell. Raises Stop if so."""
+    for loaded in clients.loaded:
+        if any(rule.backfill is not None for rules in loaded.rules.values() for rule in rules):
+            from connector.cli._twins import refuse_twins
+
+            refuse_twins(loaded)
+
+
+# Warnings -----------------------------------------------------------------------------------------------------
+
+
+def _warnings(loaded: Loaded) -> list[Trouble]:
+    found = [*_open_secrets(loaded), *_unsendable(loaded)]
+    return list(dict.fromkeys(found))
+
+
+def _open_secrets(loaded: Loaded) -> list[Trouble]:
+    file = loaded.config.file
+    if not file.stat().st_mode & 0o077:
+        return []
+    text = file.read_text(encoding="utf-8")
+    secrets = [secret for store in loaded.config.stores for secret in store.secrets()]
+    if not any(secret in text for secret in [*secrets, *loaded.config.staff]):
+        return []
+    cure = "'chmod 600' it, or write ${NAME} and put them into the environment"
+    return [Trouble(f"this file holds secrets, and other users of this machine can read it: {cure}", shown(file), 1, 1)]
+
+
+def _unsendable(loaded: Loaded) -> list[Trouble]:
+    found = []
+    for rules in loaded.rules.values():
+        for rule in rules:
+            purposes = {getattr(action.spec, "purpose", None) for step in rule.steps for action in step.actions}
+            if rule.enabled and "marketing" in purposes:
+                file, line = rule.where.rsplit(":", 1)
+                message = (
+                    f"rule '{rule.id}': a message of 'purpose: marketing' goes only to customers who agreed to it, "
+                    "and no store says so yet: it is skipped"
+                )
+                found.append(Trouble(message, file, int(line), 1))
+    return found
+
+
+# The summary --------------------------------------------------------------------------------------------------
+
+
+def _show(screen: Console, clients: Clients, loaded: Loaded) -> None:
+    config = loaded.config
+    screen.print(f"{shown(config.file)}: no mistakes.", style="bold")
+    for store in config.stores:
+        name = "" if store.name == store.id else f" ({clean(store.name)})"
+        screen.print(f"  {store.id}{name}: {store.platform}, {store.url}, times in {store.calendar.zone}")
+    if config.mode == "redirect":
+        screen.print(f"  Customers get nothing: all messages go to {config.redirect_to} (mode: redirect).")
+    elif config.mode == "dry":
+        screen.print("  Nothing is sent or written (mode: dry).")
+    for names, rules in _same_rules(loaded).items():
+        of = f" of {', '.join(names)}" if len(set(loaded.rules.values())) > 1 else ""
+        off = sum(not rule.enabled for rule in rules)
+        switched = f", {off} of them switched off" if off else ""
+        screen.print(f"\n{count(len(rules), 'rule')}{of}{switched}; {count(len(loaded.templates), 'template')}.\n")
+        if rules:
+            made = table("Rule", "After", "What it does, and when")
+            made.columns[0].no_wrap = True
+            for rule in rules:
+                steps = "\n".join(_step(step) for step in rule.steps)
+                made.add_row(rule.id, rule.trigger, steps if rule.enabled else f"(off) {steps}")
+            screen.print(Padding(made, (0, 0, 0, 2)))
+    screen.print()
+
+
+def _same_rules(loaded: Loaded) -> dict[tuple[str, ...], tuple[Rule, ...]]:
+    """The rules by the stores that have them: what differs is only how they read a store's hours."""
+    stores: dict[tuple[str, ...], tuple[Rule, ...]] = {}
+    for rules in dict.fromkeys(tuple(rule.digest for rule in each) for each in loaded.rules.values()):
+        names = [id_ for id_, each in loaded.rules.items() if tuple(rule.digest for rule in each) == rules]
+        stores[tuple(names)] = loaded.rules[names[0]]
+    return stores
+
+
+def _step(step: Step) -> str:
+    wait = f"{step.wait} later" if step.wait is not None else "at once"
+    hours = f", within {step.send_between}" if step.send_between is not None else ""
+    doing = ", then ".join(known_actions()[action.kind].name for action in step.actions)
+    return f"{step.position}. {wait}{hours}: {doing}"

@@ -1,0 +1,137 @@
+"""Settle what may or may not have gone out.
+
+Without an option the store is asked again. Where it cannot tell, look in the shop (the order's notes, the mail log)
+and say it: '--sent' if it did go out, '--not-sent' if it did not and is to be tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import structlog
+import typer
+
+from adapters.errors import AdapterError
+from connector.cli._clients import Clients, load_clients
+from connector.cli._exits import Exit, Stop, worst
+from connector.cli._options import CONFIG, AsJson, ConfigPath
+from connector.cli._rows import Found, rows_json, rows_table
+from connector.cli._screen import console, count, print_json
+from connector.cli._state import known_shop, next_good_time, now, plan_again, state_of, with_state
+from connector.loading import Loaded
+from connector.lock import Locked, locked
+from connector.settling import record_done, settle as ask_store
+from connector.store import followups
+from connector.store.database import Database
+from connector.store.followups import Followup
+from connector.tally import Tally
+
+log = structlog.get_logger()
+
+
+def settle(
+    which: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Which actions; unless told, all.")
+    ] = None,
+    config: ConfigPath = CONFIG,
+    as_json: AsJson = False,
+    sent: Annotated[bool, typer.Option("--sent", help="It did go out.")] = False,
+    not_sent: Annotated[bool, typer.Option("--not-sent", help="It did not go out: it is tried again.")] = False,
+) -> Exit:
+    if sent and not_sent:
+        raise Stop(Exit.MISTAKE, "either --sent or --not-sent, not both")
+    clients = load_clients(config)
+    chosen = _chosen(_open(clients), which or [])
+    if not which and (sent or not_sent):
+        chosen = [(loaded, row) for loaded, row in chosen if row.state == "held"]
+    code = Exit.WELL
+    for loaded in clients.loaded:
+        rows = [row for of, row in chosen if of is loaded]
+        if not rows:
+            continue
+        with state_of(loaded) as database:
+            if sent or not_sent:
+                _take_a_persons_word(database, loaded, rows, now(), sent=sent)
+            else:
+                code = worst([code, _ask_the_stores(database, loaded, rows)])
+    return _tell(clients, chosen, code, as_json=as_json)
+
+
+def _open(clients: Clients) -> Found:
+    """What may or may not have been done."""
+    found: Found = []
+    for loaded in with_state(clients):
+        with state_of(loaded) as database, database.read() as connection:
+            rows = followups.in_state(connection, ["unknown", "held"])
+            found += [(loaded, row) for row in rows if row.state == "unknown" or row.held_for == "outcome"]
+    return found
+
+
+def _chosen(found: Found, which: Sequence[str]) -> Found:
+    known = {str(row.id) for _, row in found}
+    settled = [name for name in which if name not in known]
+    if settled:
+        listed = f"; these are: {', '.join(sorted(known))}" if 0 < len(known) <= 20 else ""
+        raise Stop(Exit.MISTAKE, *(f"'{name}' is no action whose outcome is open{listed}" for name in settled))
+    return [(loaded, row) for loaded, row in found if not which or str(row.id) in which]
+
+
+def _take_a_persons_word(
+    database: Database, loaded: Loaded, rows: Sequence[Followup], moment: datetime, *, sent: bool
+) -> None:
+    with database.write(durable=True) as connection:
+        for row in rows:
+            if sent:
+                record_done(connection, row, None, moment)
+            else:
+                due_at = next_good_time(loaded, row, moment)
+                reason = "a person says that it did not go out: to be tried anew"
+                followups.update(connection, [row.id], state="pending", at=moment, due_at=due_at, reason=reason)
+        followups.update(connection, [row.id for row in rows], held_for=None)
+    plan_again(database, loaded, rows, moment)
+
+
+def _ask_the_stores(database: Database, loaded: Loaded, rows: Sequence[Followup]) -> Exit:
+    """Ask about each. A store that cannot be asked is told of, and the next one asked."""
+    code = Exit.WELL
+    try:
+        with locked(loaded.config.database):
+            for store in loaded.config.stores:
+                shop = known_shop(loaded, store, database, now)
+                try:
+                    for row in rows:
+                        if row.store == store.id:
+                            ask_store(shop, row, Tally())
+                except AdapterError as error:
+                    log.error("store cannot be asked", store=store.id, reason=str(error))
+                    code = Exit.FAILED
+                finally:
+                    shop.adapter.close()
+    except Locked as error:
+        raise Stop(Exit.LOCKED, f"{error}, and settles by itself what it can") from None
+    return code
+
+
+def _tell(clients: Clients, chosen: Found, code: Exit, *, as_json: bool) -> Exit:
+    """What became of each, and whether something still waits for a person."""
+    after: Found = []
+    for loaded in clients.loaded:
+        ids = [row.id for of, row in chosen if of is loaded]
+        if ids:
+            with state_of(loaded) as database, database.read() as connection:
+                after += [(loaded, row) for row in followups.by_ids(connection, ids)]
+    waiting = [row for _, row in after if row.state == "held"]
+    if as_json:
+        print_json(rows_json(clients, after))
+    elif after:
+        screen = console()
+        screen.print(rows_table(clients, after, when="When", with_state=True))
+        if waiting:
+            screen.print(f"\n{count(len(waiting), 'action')} the store could not tell about. Look in the shop, then:")
+            screen.print("  aftersale settle ID --sent       it did go out")
+            screen.print("  aftersale settle ID --not-sent   it did not: try again")
+    else:
+        console().print("Nothing is open: every outcome is known.")
+    return worst([clients.code, code, Exit.AWAITS if waiting else Exit.WELL])
