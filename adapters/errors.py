@@ -43,4 +43,4 @@ class Unsupported(AdapterError):
 
 
 class UnknownOutcome(AdapterError):
-    """A write may or may not have happened (time-out, reset, 5xx, garbled answer). Settle it; never repeat it blindly."""
+    """A write may or may not have happened (time-out, reset, 5xx, garbled answer). Settle it; never repeat it."""

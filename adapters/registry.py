@@ -3,7 +3,7 @@
 A platform is a module with two names in it:
 
     class Settings(pydantic.BaseModel)      the keys that a store on it has in config.yaml
-    def create(**settings) -> StoreAdapter  those keys, secrets as plain text; `timeout`, `clock`, `sleep`
+    def create(**settings) -> StoreAdapter  those keys, secrets as plain text; `zone`, `timeout`, `clock`, `sleep`
 
 Those built in are the folders beside this file that hold an adapter.py. Other people's are found by their
 entry point in the group "aftersale.adapters", whose name is the platform's and whose value is the module's:

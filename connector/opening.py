@@ -27,7 +27,7 @@ MakeAdapter = Callable[[StoreConfig, Clock], StoreAdapter]
 
 def make_adapter(config: StoreConfig, clock: Clock) -> StoreAdapter:
     """The adapter of a store's platform, by its settings."""
-    return create(config.platform, **config.plain_settings(), clock=clock)
+    return create(config.platform, **config.plain_settings(), clock=clock, zone=config.calendar.zone)
 
 
 @dataclass(frozen=True, slots=True)

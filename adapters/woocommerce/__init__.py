@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
@@ -55,17 +55,19 @@ def create(
     consumer_key: str,
     consumer_secret: str,
     fulfillments: bool = False,
+    zone: tzinfo | None = None,
     timeout: float = 30.0,
     clock: Callable[[], datetime] = _now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> StoreAdapter:
     """An adapter to one WooCommerce store; nothing is asked of it yet.
 
-    `timeout` is in seconds, `clock` tells aware UTC, `sleep` waits between retries of reads.
+    `timeout` is in seconds, `clock` tells aware UTC, `sleep` waits between retries of reads. `zone` is the shop's,
+    as far as it is known beforehand; where it is not, it is asked for once it is needed.
     Raises ValueError for an address that cannot be.
     """
     from adapters.woocommerce.adapter import WooCommerce
     from adapters.woocommerce.client import Client
 
     client = Client(url, consumer_key, consumer_secret, timeout=timeout, clock=clock, sleep=sleep)
-    return WooCommerce(client, clock=clock, fulfillments=fulfillments)
+    return WooCommerce(client, clock=clock, fulfillments=fulfillments, zone=zone)

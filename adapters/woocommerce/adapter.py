@@ -25,7 +25,7 @@ from adapters.woocommerce.client import (
     Refused,
 )
 from adapters.woocommerce.normalise import DRAFTS, TAGS, TRASH, fulfilled, normalise, split_tags, tags_in
-from adapters.woocommerce.walk import Query, walk
+from adapters.woocommerce.walk import Memory, Query, walk
 
 LONGEST_NOTE = 65_535
 """Bytes. One more is a permanent error 500, which would look like an unknown outcome."""
@@ -44,11 +44,14 @@ class WooCommerce:
     capabilities = frozenset(Capability)
     markup: Literal["html", "plain"] = "html"
 
-    def __init__(self, client: Client, *, clock: Callable[[], datetime], fulfillments: bool) -> None:
+    def __init__(
+        self, client: Client, *, clock: Callable[[], datetime], fulfillments: bool, zone: tzinfo | None = None
+    ) -> None:
         self._client = client
         self._clock = clock
         self._fulfillments = fulfillments
-        self._known_zone: tzinfo | None = None
+        self._known_zone = zone
+        self._memory = Memory()
         self._tagging = threading.Lock()
 
     @property
@@ -62,7 +65,7 @@ class WooCommerce:
         return self._learnt(site.identify(self._client))
 
     def changed_orders(self, after: Cursor | None) -> Iterator[Page]:
-        for step in walk(self._client, after, self._zone):
+        for step in walk(self._client, after, self._zone, self._memory):
             orders, broken = self._tell(step.orders)
             yield Page(orders=orders, cursor=step.cursor, broken=broken, total=step.total)
 

@@ -72,7 +72,17 @@ class _Place:
         return limits | {"orderby": "id", "order": "asc", "per_page": PAGE}
 
 
-def walk(client: Client, after: Cursor | None, zone: Zone) -> Iterator[Step]:
+@dataclass(slots=True)
+class Memory:
+    """The last walk's answer, where that was a single page and its orders were taken in: if it comes again, to the
+    letter, nothing has changed and nothing has to be read.
+    """
+
+    query: Query = field(default_factory=dict)
+    digest: bytes | None = None
+
+
+def walk(client: Client, after: Cursor | None, zone: Zone, memory: Memory) -> Iterator[Step]:
     """Every order changed since `after`, oldest change first, in steps of at most a hundred; one at least.
 
     The cursor is the latest change seen, as the store dated it; an empty answer never moves it. It is held at
@@ -81,11 +91,15 @@ def walk(client: Client, after: Cursor | None, zone: Zone) -> Iterator[Step]:
     """
     reached = datetime.fromisoformat(after) if after is not None else None
     place = _Place(reached - OVERLAP - _SECOND if reached is not None else None)
-    listed = client.orders(place.query(zone))
+    query = place.query(zone)
+    known = memory.digest if query == memory.query else None
+    listed = client.orders(query, unless=known)
     began, total = listed.answered_at, listed.total
     fresh = place.take(listed.orders)
     reached = _later(reached, place.edge)
     yield Step(fresh, _cursor(reached), total)
+    if len(listed.orders) < PAGE:
+        memory.query, memory.digest = query, listed.digest
     while len(listed.orders) == PAGE:
         if not fresh or len(",".join(place.had)) > LONGEST_EXCLUDE:
             for fresh in _edge_by_pages(client, place, zone):

@@ -51,6 +51,27 @@ def test_an_idle_poll_is_exactly_one_request(shop: WooSandbox, clock: MovableClo
     assert len(shop.requests) == 1
 
 
+def test_the_same_answer_as_before_brings_no_order_again_until_something_in_it_changes(
+    shop: WooSandbox, clock: MovableClock, store: StoreAdapter
+) -> None:
+    (order,) = add(shop, clock, 1)
+    cursor = last(store.changed_orders(None))
+    assert ids(store.changed_orders(cursor)) == [order]
+    assert ids(store.changed_orders(cursor)) == []
+    shop.set_meta(int(order), "colour", "blue", bump=False)
+    assert ids(store.changed_orders(cursor)) == [order]
+
+
+def test_an_answer_that_its_reader_never_came_back_from_is_read_again(
+    shop: WooSandbox, clock: MovableClock, store: StoreAdapter
+) -> None:
+    (order,) = add(shop, clock, 1)
+    cursor = last(store.changed_orders(None))
+    for _ in store.changed_orders(cursor):
+        break  # as when the page could not be stored
+    assert ids(store.changed_orders(cursor)) == [order]
+
+
 @pytest.mark.parametrize("number", [99, 100, 101, 200, 250])
 @pytest.mark.parametrize("apart", [SECOND, timedelta(0)])
 def test_a_walk_costs_a_request_a_hundred_orders_and_one_more_at_most(

@@ -27,7 +27,7 @@ class WpError(Exception):
         self.body = {"code": code, "message": message, "data": {"status": status} if data is None else data}
 
 
-class Invalid(Exception):  # noqa: N818 it never leaves a validation
+class Invalid(Exception):
     """One parameter is not what it should be."""
 
     def __init__(self, code: str, message: str, data: Any = None) -> None:
