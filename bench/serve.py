@@ -172,9 +172,7 @@ def _order(number: int) -> dict[str, Any]:
         "shipping_lines": [_shipping_line(number)],
         "fee_lines": [],
         "coupon_lines": [],
-        "refunds": [{"id": 10_000_000 + number, "reason": "", "total": "-25.00"}]
-        if status == "refunded"
-        else [],
+        "refunds": [{"id": 10_000_000 + number, "reason": "", "total": "-25.00"}] if status == "refunded" else [],
         "payment_url": f"{SHOP_URL}/checkout/order-pay/{order_id}/?pay_for_order=true&key={key}",
         "is_editable": status in {"pending", "on-hold"},
         "needs_payment": status == "pending",
@@ -246,9 +244,7 @@ def _meta(number: int) -> list[dict[str, Any]]:
         "_wc_order_attribution_device_type": "Mobile" if number % 2 else "Desktop",
         "_wc_order_attribution_session_entry": f"{SHOP_URL}/?{FILLER}",
     }
-    return [
-        {"id": number * 4 + n, "key": key, "value": value} for n, (key, value) in enumerate(values.items())
-    ]
+    return [{"id": number * 4 + n, "key": key, "value": value} for n, (key, value) in enumerate(values.items())]
 
 
 # --- the answers ----------------------------------------------------------------------------------
@@ -351,9 +347,7 @@ SITE = {
     "timezone_string": ZONE.key,
     "namespaces": ["wc/v3", "wp/v2"],
     "authentication": [],
-    "routes": {
-        route: {"namespace": "wc/v3"} for route in ("/wc/v3", "/wc/v3/orders", "/wc/v3/system_status")
-    },
+    "routes": {route: {"namespace": "wc/v3"} for route in ("/wc/v3", "/wc/v3/orders", "/wc/v3/system_status")},
 }
 SYSTEM_STATUS = {
     "environment": {
@@ -386,14 +380,10 @@ NAMES = {
 FIXED = {
     "/wp-json/": _json(SITE),
     f"{API}system_status": _json(SYSTEM_STATUS),
-    f"{API}data/currencies/current": _json(
-        {"code": "ILS", "name": "Israeli new shekel", "symbol": "&#8362;"}
-    ),
+    f"{API}data/currencies/current": _json({"code": "ILS", "name": "Israeli new shekel", "symbol": "&#8362;"}),
     f"{API}orders/statuses": _json([{"slug": slug, "name": name} for slug, name in NAMES.items()]),
 }
-NO_ROUTE = _json(
-    {"code": "rest_no_route", "message": "No route was found.", "data": {"status": 404}}, "404 Not Found"
-)
+NO_ROUTE = _json({"code": "rest_no_route", "message": "No route was found.", "data": {"status": 404}}, "404 Not Found")
 NO_ORDER = _json(
     {"code": "woocommerce_rest_shop_order_invalid_id", "message": "Invalid ID.", "data": {"status": 404}},
     "404 Not Found",
