@@ -13,9 +13,7 @@ Matcher = Callable[[Request], bool]
 MOST_PATIENT = 60.0
 """Seconds after which a held connection is let go even if nobody says so."""
 
-_WARNING = (
-    b"<br />\n<b>Warning</b>:  Undefined variable $theme in <b>functions.php</b> on line <b>3</b><br />\n"
-)
+_WARNING = b"<br />\n<b>Warning</b>:  Undefined variable $theme in <b>functions.php</b> on line <b>3</b><br />\n"
 
 
 @dataclass(slots=True)

@@ -174,7 +174,7 @@ class Refused(Rejected):
 class Listed:
     """A page of orders, the store's time when it answered, and its count of all that match, as far as it says.
 
-    `digest` tells answers apart without reading them.
+    `digest` tells answers of less than a whole page apart without reading them.
     """
 
     orders: list[RawOrder | RawStamp]
@@ -214,13 +214,14 @@ class Client:
     def orders(self, params: Params, *, unless: bytes | None = None) -> Listed:
         """A page of orders; those that cannot be understood come as RawStamp. Empty if its digest is `unless`."""
         answer = self.http.read(API + "orders", params)
-        digest = hashlib.blake2b(answer.body, digest_size=16).digest()
+        digest = _digest(answer.body) if unless is not None else b""
+        orders = self._orders_in(answer) if unless is None or digest != unless else []
         total = answer.headers.get("X-WP-Total", "")
         return Listed(
-            self._orders_in(answer) if digest != unless else [],
+            orders,
             http_date(answer.headers.get("Date")),
             int(total) if total.isascii() and total.isdigit() and len(total) < 12 else None,
-            digest,
+            digest or (_digest(answer.body) if len(orders) < PAGE else b""),
         )
 
     def order(self, order_id: str) -> RawOrder | RawStamp:
@@ -372,6 +373,10 @@ def _why(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         return str(error).replace("`", "'")
     return "it is nested too deeply" if isinstance(error, RecursionError) else "it holds text that is not UTF-8"
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=16).digest()
 
 
 def _problem(body: bytes) -> _Problem:

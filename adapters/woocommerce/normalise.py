@@ -71,6 +71,7 @@ def _order(raw: RawOrder, zone: Zone) -> Order:
     order_id = str(raw.id)
     entries = _entries(raw.meta_data)
     meta = _meta(entries)
+    keys = [entry.key for entry in entries]
     locale = next((meta[key] for key in _LANGUAGE if key in meta), None)
     return Order(
         id=order_id,
@@ -85,10 +86,10 @@ def _order(raw: RawOrder, zone: Zone) -> Order:
         paid_at=_moment(raw.date_paid_gmt),
         completed_at=_moment(raw.date_completed_gmt),
         items=tuple([_item(item, currency) for item in _entries(raw.line_items)]),
-        shipments=_tracked(entries, zone),
+        shipments=_tracked(entries, zone) if TRACKING in keys else (),
         refunds=tuple([_refund(refund, currency) for refund in _entries(raw.refunds)]),
         coupons=tuple([code for line in _entries(raw.coupon_lines) if (code := _text(line.code))]),
-        tags=tags_in(raw),
+        tags=tags_in(raw) if TAGS in keys else (),
         meta=meta,
         payment_method=_text(raw.payment_method),
         payment_title=_name(raw.payment_method_title),
@@ -139,14 +140,14 @@ def _address(raw: RawAddress | None) -> Address:
     return Address(
         first_name=_name(raw.first_name),
         last_name=_name(raw.last_name),
-        company=_name(raw.company),
+        company=_name(raw.company) if raw.company else None,
         line1=_text(raw.address_1),
-        line2=_text(raw.address_2),
+        line2=_text(raw.address_2) if raw.address_2 else None,
         city=_text(raw.city),
-        region=_text(raw.state),
+        region=_text(raw.state) if raw.state else None,
         postcode=_text(raw.postcode),
         country=_text(raw.country),
-        phone=_text(raw.phone),
+        phone=_text(raw.phone) if raw.phone else None,
     )
 
 
@@ -264,7 +265,9 @@ def _moment(value: object) -> datetime | None:
         return None
     try:
         # Without a zone it is 19 long. Parsing with one is a good deal faster than adding it afterwards.
-        return datetime.fromisoformat(f"{value}Z" if len(value) == 19 else value).astimezone(UTC)
+        if len(value) == 19:
+            return datetime.fromisoformat(value + "Z")
+        return datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

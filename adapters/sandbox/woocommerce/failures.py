@@ -28,9 +28,7 @@ def canned() -> Mapping[str, Callable[[Request], Response]]:
             "Briefly unavailable for scheduled maintenance. Check back in a minute.",
             ("Retry-After", "600"),
         ),
-        "html": _html(
-            200, "<!DOCTYPE html><html><body>One moment, we are checking your browser.</body></html>"
-        ),
+        "html": _html(200, "<!DOCTYPE html><html><body>One moment, we are checking your browser.</body></html>"),
         "wrong_json": lambda request: Response(200, b'{"success":false,"data":"0"}', (_JSON,)),
         "empty_list": _no_table,
     }

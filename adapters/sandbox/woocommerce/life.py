@@ -131,9 +131,7 @@ def trash(store: Store, order: Order) -> None:
 
 def set_meta(store: Store, order: Order, key: str, value: Any, meta_id: int | None = None) -> None:
     """Write one custom field: in place if the order has it, away with it if `value` is None."""
-    known = next(
-        (meta for meta in order.meta if meta.id == meta_id or (not meta_id and meta.key == key)), None
-    )
+    known = next((meta for meta in order.meta if meta.id == meta_id or (not meta_id and meta.key == key)), None)
     if value is None:
         order.meta = [meta for meta in order.meta if meta is not known]
     elif known is not None:

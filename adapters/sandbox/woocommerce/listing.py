@@ -100,9 +100,7 @@ def _cut(store: Store, given: datetime, *, gmt: bool) -> datetime:
     for GMT. A bound without a zone comes through unharmed, unless it falls into the hour that the site skips
     in spring; one with a zone is moved by the site's offset.
     """
-    at_site = (
-        (given if given.tzinfo else given.replace(tzinfo=store.zone)).astimezone(UTC).astimezone(store.zone)
-    )
+    at_site = (given if given.tzinfo else given.replace(tzinfo=store.zone)).astimezone(UTC).astimezone(store.zone)
     return at_site.replace(tzinfo=UTC) if gmt else at_site.astimezone(UTC)
 
 

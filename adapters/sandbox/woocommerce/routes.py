@@ -102,15 +102,11 @@ def _body(request: Request) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _said(
-    call: Call, payload: Any, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
-) -> Response:
+def _said(call: Call, payload: Any, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:
     fields = call.request.params.get("_fields")
     if fields:
         wanted = set(fields.replace(" ", "").split(","))
-        payload = (
-            [_only(one, wanted) for one in payload] if isinstance(payload, list) else _only(payload, wanted)
-        )
+        payload = [_only(one, wanted) for one in payload] if isinstance(payload, list) else _only(payload, wanted)
     return reply(call.store.url, payload, status=status, headers=headers)
 
 
@@ -208,12 +204,8 @@ def _apply(store: Store, order: Order, body: dict[str, Any]) -> None:
     for name in _PLAIN_FIELDS:
         if name in body:
             setattr(order, name, body[name])
-    order.billing.update(
-        {name: text for name, text in body.get("billing", {}).items() if name in life.BILLING}
-    )
-    order.shipping.update(
-        {name: text for name, text in body.get("shipping", {}).items() if name in life.SHIPPING}
-    )
+    order.billing.update({name: text for name, text in body.get("billing", {}).items() if name in life.BILLING})
+    order.shipping.update({name: text for name, text in body.get("shipping", {}).items() if name in life.SHIPPING})
     life.add_items(store, order, [item for item in body.get("line_items", []) if "id" not in item])
     for line in body.get("shipping_lines", []):
         total = Decimal(str(line.get("total", "0")))
@@ -244,9 +236,7 @@ def _create_note(call: Call) -> Response:
     order = _noted_order(call, "woocommerce_rest_order_invalid_id")
     author = "admin" if flags.get("added_by_user") else "WooCommerce"
     try:
-        note = life.write_note(
-            call.store, order, str(text), customer=flags.get("customer_note", False), author=author
-        )
+        note = life.write_note(call.store, order, str(text), customer=flags.get("customer_note", False), author=author)
     except life.NoteTooLongError:
         message = "Cannot create order note, please try again."
         raise WpError(500, "woocommerce_api_cannot_create_order_note", message) from None

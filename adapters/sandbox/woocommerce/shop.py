@@ -184,9 +184,7 @@ class WooSandbox:
             life.stamp(order, order.created)
             order.completed = _seconds(completed) if completed else order.completed
             life.add_coupon_lines(self._store, order, coupons)
-            self._change(
-                order, {"billing": billing or {}, "shipping": shipping or {}, "meta": meta or {}, **fields}
-            )
+            self._change(order, {"billing": billing or {}, "shipping": shipping or {}, "meta": meta or {}, **fields})
             known = [moment for moment in (order.created, order.paid, order.completed) if moment]
             order.modified = _seconds(modified) if modified else max(known)
             return order.id

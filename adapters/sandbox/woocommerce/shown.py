@@ -88,8 +88,7 @@ def order(store: Store, it: Order) -> Json:
         "fee_lines": [],
         "coupon_lines": it.coupon_lines,
         "refunds": [
-            {"id": refund.id, "reason": refund.reason, "total": f"-{_money(refund.amount)}"}
-            for refund in it.refunds
+            {"id": refund.id, "reason": refund.reason, "total": f"-{_money(refund.amount)}"} for refund in it.refunds
         ],
         "payment_url": f"{store.url}/checkout/order-pay/{it.id}/?pay_for_order=true&key={it.order_key}",
         "is_editable": it.status in ("pending", "on-hold", "auto-draft"),

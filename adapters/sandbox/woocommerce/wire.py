@@ -57,9 +57,7 @@ def php_json(payload: Any) -> bytes:
     return json.dumps(payload, separators=(",", ":")).replace("/", "\\/").encode("ascii")
 
 
-def reply(
-    url: str, payload: Any, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
-) -> Response:
+def reply(url: str, payload: Any, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:
     """A JSON response with the headers WordPress adds to every one."""
     usual = (
         ("Content-Type", "application/json; charset=UTF-8"),
