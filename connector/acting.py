@@ -6,11 +6,11 @@ an unknown outcome is what remains, and that is settled by asking the store, nev
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import zip_longest
 
 import msgspec
 import sqlalchemy as sa
@@ -26,27 +26,28 @@ from adapters.errors import (
     UnknownOutcome,
     Unsupported,
 )
-from connector.actions import Broken, Found, Refused, known_actions
-from connector.ingest import replan
+from connector.actions import Broken, Found, Refused, StaffNotReached, known_actions
+from connector.ingest import AFTER_A_FAULT, replan
+from connector.poller import Polled
 from connector.prepare import Judged, Made, make_ready, world_of
 from connector.settling import record_done, settle
 from connector.shop import Shop
 from connector.store import followups, orders
 from connector.store.followups import Followup
 from connector.tally import Tally
+from connector.waiting import delay_after
 from rules.planner import Facts, cooling_down, plan
+from rules.timing import next_open
 
 log = structlog.get_logger()
 
-BLOCKED_FOR = timedelta(minutes=10)
-"""How long an action waits before it looks again whether the one before it in its step is decided."""
 
-AFTER_A_FAULT = timedelta(hours=1)
+def act_on_all(
+    shop: Shop, steps: Sequence[list[Followup]], polled: Polled, tally: Tally, stop: threading.Event
+) -> None:
+    """Act on each step, politely few at a time, one at a time for a person.
 
-
-def act_on_all(shop: Shop, steps: Sequence[list[Followup]], tally: Tally, stop: threading.Event) -> int:
-    """Act on each step, politely few at a time, one at a time for a person. Returns how many came to an end.
-
+    Left for the next round is what was last seen too long ago by the time its turn comes.
     Raises AdapterError when the store does not let us go on; what was in hand is finished first.
     """
     queues: dict[str, list[list[Followup]]] = {}
@@ -54,44 +55,38 @@ def act_on_all(shop: Shop, steps: Sequence[list[Followup]], tally: Tally, stop: 
         queues.setdefault(step[0].person, []).append(step)
     trouble: list[AdapterError] = []
 
-    def work(queue: list[list[Followup]]) -> int:
-        ended = 0
+    def work(queue: list[list[Followup]]) -> None:
         for step in queue:
-            if stop.is_set() or trouble:
-                break
+            if stop.is_set() or trouble or not polled.is_fresh(step[0].order_id, shop.clock()):
+                return
             try:
-                ended += _act_on(shop, step[0], tally)
+                _act_on(shop, step[0], tally)
             except (AuthFailed, RateLimited, Unavailable) as error:
                 trouble.append(error)
             except Exception as error:  # noqa: BLE001  one bad follow-up must not stop the others
-                _set_aside(shop, step, error, tally)
-        return ended
+                _set_aside(shop, step[0], error, tally)
 
     with ThreadPoolExecutor(max_workers=shop.config.parallel, thread_name_prefix=shop.id) as pool:
-        finished = sum(pool.map(work, queues.values()))
+        list(pool.map(work, queues.values()))
     if trouble:
         raise trouble[0]
-    return finished
 
 
-def _set_aside(shop: Shop, step: Sequence[Followup], error: Exception, tally: Tally) -> None:
+def _set_aside(shop: Shop, first: Followup, error: Exception, tally: Tally) -> None:
     """A fault of ours: loudly put off. An action whose call had begun stays unknown, and is settled."""
-    log.exception("follow-up set aside", store=shop.id, order=step[0].number, rule=step[0].rule)
-    now = shop.clock()
+    log.exception("follow-up set aside", store=shop.id, order=first.number, rule=first.rule)
+    reason = f"put off: an internal fault ({type(error).__name__}); the log has the details"
     with shop.database.write() as connection:
-        ids = [row.id for row in followups.of_step(connection, shop.id, *step[0].of_step) if row.state == "pending"]
-        reason = f"put off: an internal fault ({type(error).__name__}); see the log"
-        followups.update(connection, ids, due_at=now + AFTER_A_FAULT, reason=reason)
+        followups.put_off(connection, first, shop.clock() + AFTER_A_FAULT, reason)
     tally.count("failed")
 
 
-def _act_on(shop: Shop, first: Followup, tally: Tally) -> bool:
-    """Do one step's actions in order. False if there was nothing to act on."""
+def _act_on(shop: Shop, first: Followup, tally: Tally) -> None:
+    """Do one step's actions in order, as far as they succeed."""
     made = _open_intent(shop, first, tally)
-    for action, following in zip(made, [*made[1:], None], strict=True):
+    for action, following in zip_longest(made, made[1:]):
         if not _do(shop, action, following, tally):
             break
-    return bool(made)
 
 
 def _open_intent(shop: Shop, first: Followup, tally: Tally) -> list[Made]:
@@ -99,22 +94,19 @@ def _open_intent(shop: Shop, first: Followup, tally: Tally) -> list[Made]:
     now = shop.clock()
     with shop.database.write(durable=True) as connection:
         rows = followups.of_step(connection, shop.id, *first.of_step)
-        todo = [row for row in rows if row.state == "pending" and row.due_at <= now]
-        if not todo:
-            return []
-        if any(row.state in ("unknown", "held") for row in rows):
-            reason = "waits for the action before it, whose outcome is not known"
-            followups.update(connection, [row.id for row in todo], due_at=now + BLOCKED_FOR, reason=reason)
+        todo = [row for row in rows if row.state == "pending"]
+        if not todo or any(row.state in ("unknown", "held") for row in rows):
             return []
         judged = _plan_afresh(connection, shop, first, now)
         if judged is None:
-            tally.count("skipped", replan(connection, shop, [first.order_id], now).skipped)
+            replan(connection, shop, [first.order_id], now).count_in(tally)
             return []
-        wanted = judged.wanted
+        good_time = _good_time(shop, judged, todo, now)
+        if good_time > now:
+            followups.put_off(connection, first, good_time, "put off to the next good time")
+            return []
         try:
-            until = cooling_down(wanted.rule, wanted.subject.key, judged.facts.deeds, shop.calendar, now)
-            if until is not None:
-                raise Refused(f"cooldown: this rule has acted for this customer, until {until:%Y-%m-%d %H:%M} UTC")
+            _heed_cooldown(shop, judged, now)
             made = make_ready(shop, judged, todo, now)
         except Refused as refusal:
             _skip(connection, shop, todo, now, str(refusal), tally)
@@ -140,6 +132,23 @@ def _plan_afresh(connection: sa.Connection, shop: Shop, first: Followup, now: da
     return None
 
 
+def _good_time(shop: Shop, judged: Judged, todo: Sequence[Followup], now: datetime) -> datetime:
+    """When this step may be done: all its actions together, and never outside the hours that the rule keeps.
+
+    What comes late, after a fault or a pause, may have been due in those hours and be no more within them.
+    """
+    latest = max(now, *(row.due_at for row in todo))
+    return next_open(latest, judged.wanted.step.send_between, shop.calendar)
+
+
+def _heed_cooldown(shop: Shop, judged: Judged, now: datetime) -> None:
+    """Raises Refused where the rule has acted for this customer too lately."""
+    wanted = judged.wanted
+    until = cooling_down(wanted.rule, wanted.subject.key, judged.facts.deeds, shop.calendar, now)
+    if until is not None:
+        raise Refused(f"cooldown: this rule has acted for this customer, until {until:%Y-%m-%d %H:%M} UTC")
+
+
 def _write_intent(connection: sa.Connection, made: Made, now: datetime) -> None:
     followups.update(
         connection,
@@ -156,7 +165,6 @@ def _write_intent(connection: sa.Connection, made: Made, now: datetime) -> None:
 
 def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
     """Make the call, and record the outcome together with the intent of what follows. True to go on."""
-    kind = known_actions()[made.row.kind]
     try:
         result = _call(shop, made)
     except UnknownOutcome as error:
@@ -166,7 +174,7 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
         now = shop.clock()
         with shop.database.write(durable=True) as connection:
             rows = followups.of_step(connection, shop.id, *made.row.of_step)
-            rest = [row for row in rows if row.action >= made.row.action and not row.final]
+            rest = [row for row in rows if row.action >= made.row.action and row.state in ("pending", "unknown")]
             _fail(connection, shop, rest, now, str(error), tally)
         return False
     except NotFound as error:
@@ -174,10 +182,11 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
         with shop.database.write() as connection:
             orders.note_missing(connection, shop.id, made.row.order_id, shop.clock())
         return False
+    except StaffNotReached as error:
+        _take_back(shop, made, delay_after(error, made.row.tries + 1), str(error))
+        return False
     except (AuthFailed, RateLimited, Unavailable) as error:
-        _take_back(shop, made, _delay(error, made.row.tries), str(error))
-        if kind.needs_staff:
-            return False
+        _take_back(shop, made, delay_after(error, made.row.tries + 1), str(error))
         raise
     now = shop.clock()
     with shop.database.write(durable=True) as connection:
@@ -185,7 +194,7 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
         if following is not None:
             _write_intent(connection, following, now)
         else:
-            tally.count("planned", replan(connection, shop, [made.row.order_id], now).planned)
+            replan(connection, shop, [made.row.order_id], now).count_in(tally)
     tally.count("done")
     return True
 
@@ -219,19 +228,11 @@ def _leave_unknown(shop: Shop, made: Made, reason: str, tally: Tally) -> None:
 
 
 def _take_back(shop: Shop, made: Made, delay: timedelta, reason: str) -> None:
-    """For sure nothing was done: the follow-up waits for a better moment."""
+    """For sure nothing was done: the follow-up, and what comes after it in its step, waits for a better moment."""
     now = shop.clock()
-    values = {"state": "pending", "at": now, "due_at": now + delay, "reason": f"put off: {reason}"}
     with shop.database.write(durable=True) as connection:
-        followups.update(connection, [made.row.id], intent=None, intent_at=None, **values)
-
-
-def _delay(error: AdapterError, tries: int) -> timedelta:
-    """The store's own wish, else longer each time up to an hour; never all at the same moment."""
-    asked = getattr(error, "retry_after", None)
-    if asked is not None:
-        return timedelta(seconds=asked)
-    return timedelta(seconds=min(3600.0, 30.0 * 2 ** min(tries, 7)) * random.uniform(0.8, 1.2))  # noqa: S311
+        followups.update(connection, [made.row.id], state="pending", at=now, intent=None, intent_at=None)
+        followups.put_off(connection, made.row, now + delay, f"put off: {reason}")
 
 
 def _skip(
@@ -239,7 +240,7 @@ def _skip(
 ) -> None:
     ids = [row.id for row in rows]
     followups.update(connection, ids, state="skipped", final=True, at=now, reason=reason)
-    replan(connection, shop, [rows[0].order_id], now)
+    replan(connection, shop, [rows[0].order_id], now).count_in(tally)
     tally.count("skipped", len(rows))
 
 
@@ -248,15 +249,10 @@ def _fail(
 ) -> None:
     """The first of these failed for good; the others of its step are not to happen without it."""
     first, *others = rows
-    followups.update(connection, [first.id], state="failed", final=True, at=now, reason=reason)
-    values = {
-        "state": "skipped",
-        "final": True,
-        "at": now,
-        "reason": "an action before it in its step failed",
-    }
-    followups.update(connection, [row.id for row in others], **values)
-    replan(connection, shop, [first.order_id], now)
+    followups.update(connection, [first.id], state="failed", final=True, at=now, reason=reason, intent=None)
+    after_it = "an action before it in its step failed"
+    followups.update(connection, [row.id for row in others], state="skipped", final=True, at=now, reason=after_it)
+    replan(connection, shop, [first.order_id], now).count_in(tally)
     log.error("follow-up failed", store=shop.id, order=first.number, rule=first.rule, reason=reason)
     tally.count("failed")
     tally.count("skipped", len(others))

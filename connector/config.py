@@ -142,7 +142,7 @@ _LADDER = WithJsonSchema(
         "minItems": 1,
         "items": {
             "type": "object",
-            "properties": dict.fromkeys(("status", "meta", "shipment", "shipped_plus"), {"type": "string"}),
+            "properties": {what: {"type": "string"} for what in ("status", "meta", "shipment", "shipped_plus")},
             "additionalProperties": False,
             "minProperties": 1,
             "maxProperties": 1,

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from adapters.errors import AdapterError, AuthFailed
-from connector.poller import Polled, Progress, poll
+from connector.poller import Polled, Progress, StoreRefused, poll
 from connector.runner import run_due
 from connector.shop import Shop
 from connector.store import stores
 from connector.tally import Tally
+from connector.waiting import delay_after
 
 log = structlog.get_logger()
 
-LONGEST_BACK_OFF = timedelta(hours=1)
-FIRST_BACK_OFF = timedelta(seconds=30)
+TOLD_AGAIN_AFTER = timedelta(days=1)
+"""How long a store must have let us in before its next refusal is news to the staff."""
 
 
 @dataclass(slots=True)
@@ -42,39 +43,52 @@ def run_cycle(
 ) -> Report:
     """Poll (unless told not to) and do what is due. The store's errors end up in the report, and its state."""
     report = Report(shop.id)
-    polled = Polled(fresh={})
+    polled = Polled()
     try:
         if polling:
             poll(shop, polled, accept_store=accept_store, progress=progress, stop=stop)
         if not stop.is_set():
             run_due(shop, polled, report.tally, stop)
+        if polled.was_in_trouble and not stop.is_set():
+            _record_recovery(shop)
     except AdapterError as error:
         report.error = str(error)
-        _record_trouble(shop, error)
+        _record_trouble(shop, error, report.error)
+    except DBAPIError as error:
+        report.error = f"the database cannot be used just now: {error.orig}"
+        log.error("store set aside", store=shop.id, reason=report.error)  # noqa: TRY400  the disk is at fault, not we
     except Exception as error:
+        report.error = f"an internal fault ({type(error).__name__}); the log has the details"
         log.exception("store set aside by an internal fault", store=shop.id)
-        report.error = f"internal fault: {type(error).__name__}; the log has the details"
+        _record_trouble(shop, error, report.error)
     report.changed = polled.changed
     report.tally.count("planned", polled.planned)
     report.tally.count("skipped", polled.skipped)
     return report
 
 
-def _record_trouble(shop: Shop, error: AdapterError) -> None:
+def _record_recovery(shop: Shop) -> None:
+    with shop.database.write() as connection:
+        stores.update(connection, shop.id, error=None, error_since=None, failures=0, retry_at=None)
+    log.info("store back in order", store=shop.id)
+
+
+def _record_trouble(shop: Shop, error: Exception, reason: str) -> None:
     """The store waits, longer each time; the staff is told once about what they alone can mend."""
     now = shop.clock()
     with shop.database.write() as connection:
         state = stores.load(connection, shop.id)
         failures = state.failures + 1
-        asked = getattr(error, "retry_after", None)
-        delay = timedelta(seconds=asked) if asked is not None else _back_off(failures)
-        values = {"error": str(error), "failures": failures, "retry_at": now + min(delay, timedelta(days=1))}
+        values = {"error": reason, "failures": failures, "retry_at": now + delay_after(error, failures)}
         stores.update(connection, shop.id, **values, error_since=state.error_since or now)
-    log.warning("store set aside", store=shop.id, reason=str(error), failures=failures)
-    if isinstance(error, AuthFailed) and not (state.error or "").startswith(str(error)):
-        shop.staff.tell(f"{shop.id}: the store refuses Aftersale", f"{error}\n\nNothing is sent until this is mended.")
+    log.warning("store set aside", store=shop.id, reason=reason, failures=failures)
+    if isinstance(error, AuthFailed | StoreRefused):
+        _tell_of_refusal(shop, reason, state.refused_at)
 
 
-def _back_off(failures: int) -> timedelta:
-    delay = min(LONGEST_BACK_OFF, FIRST_BACK_OFF * (1 << min(failures - 1, 10)))
-    return delay * float(random.uniform(0.8, 1.0))  # noqa: S311  so that stores on one host do not come back all at once
+def _tell_of_refusal(shop: Shop, reason: str, told_at: datetime | None) -> None:
+    now = shop.clock()
+    is_told = told_at is not None and now - told_at < TOLD_AGAIN_AFTER
+    if is_told or shop.staff.tell(f"{shop.id}: nothing is done for this store", reason):
+        with shop.database.write() as connection:
+            stores.update(connection, shop.id, refused_at=now)

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from queue import SimpleQueue
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -27,25 +28,19 @@ Reload = Callable[[], Sequence[Client] | None]
 
 def run_daemon(clients: Sequence[Client], reload: Reload) -> None:
     """Run until SIGTERM or SIGINT, and finish what is in hand first. SIGHUP reads the configuration anew."""
-    stop, reloading, wake = threading.Event(), threading.Event(), threading.Event()
-
-    def on_signal(number: int, _: object) -> None:
-        log.info("signal", name=signal.Signals(number).name)
-        (reloading if number == signal.SIGHUP else stop).set()
-        wake.set()
-
+    signals: SimpleQueue[int] = SimpleQueue()  # of all that can wake us, only this is safe within a signal's handler
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, on_signal)
-    while not stop.is_set():
+        signal.signal(number, lambda caught, _: signals.put(caught))
+    while True:
         halt = threading.Event()
         scheduler = _start(clients, halt)
-        wake.wait()
-        wake.clear()
+        caught = signals.get()
+        log.info("signal", name=signal.Signals(caught).name)
         halt.set()
         scheduler.shutdown(wait=True)
-        if reloading.is_set() and not stop.is_set():
-            reloading.clear()
-            clients = _exchange(clients, reload)
+        if caught != signal.SIGHUP:
+            break
+        clients = _exchange(clients, reload)
     for client in clients:
         client.close()
     log.info("stopped")

@@ -1,81 +1,96 @@
-"""Orders as just seen → facts, journal, plan, records: all in the caller's transaction.
+"""What was seen → facts, journal, plan, records: all in the caller's transaction.
 
-Polling, sweeping and looking again before acting differ only in how the orders were fetched.
+Polling, sweeping and looking again before acting differ only in how the orders were fetched. An order that our own
+code stumbles over is named as broken, and never keeps the others from being looked after.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+import structlog
 
+from adapters.base import Broken
 from adapters.model import Order
 from connector.reconciler import Changes, reconcile
 from connector.shop import Shop, person_of
 from connector.store import followups, orders
 from connector.store.followups import Followup
+from connector.store.orders import Known
+from connector.tally import Tally
 from rules.events import ASSUMED, Journal, Sight, latest, observe
-from rules.planner import Facts, plan
+from rules.planner import Facts, Plan, plan
+
+log = structlog.get_logger()
 
 OPEN_FOR = timedelta(days=90)
 """How long an order may still bring news that its modification date does not tell."""
 
 CLOSED = frozenset({"cancelled", "refunded", "failed", "trash"})
 
+AFTER_A_FAULT = timedelta(hours=1)
+"""How long an order, or a follow-up, that we stumbled over is left alone."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Ingested:
-    """How many orders had changed, and how many follow-ups were planned for them."""
+    """How many orders had changed, what was planned and skipped for them, and which we stumbled over."""
 
     changed: int = 0
     planned: int = 0
     skipped: int = 0
+    broken: list[Broken] = field(default_factory=list)
+
+    def count_in(self, tally: Tally) -> None:
+        """Add what was planned and skipped to the counts of a run."""
+        tally.count("planned", self.planned)
+        tally.count("skipped", self.skipped)
 
 
 def ingest(
-    connection: sa.Connection,
-    shop: Shop,
-    seen: Iterable[Order],
-    now: datetime,
-    past_until: datetime | None,
-    *,
-    replan: bool = False,
+    connection: sa.Connection, shop: Shop, seen: Iterable[Order], now: datetime, past_until: datetime | None
 ) -> Ingested:
     """Store what was seen, journal what is new in it, and bring the records in line with the plan.
 
     An order first seen now, but created before `past_until` (on the store's clock), is part of the past.
-    With `replan`, unchanged orders are planned again too, as time may have changed their plan.
     """
     arrived = {order.id: order for order in seen}
     known = orders.load(connection, shop.id, list(arrived))
+    ingested = Ingested()
     news: list[_News] = []
-    changed = 0
     for order in arrived.values():
-        raw = orders.encode(order)
         before = known.get(order.id)
-        is_changed = before is None or before.raw != raw
-        if not is_changed and not replan:
-            continue
-        changed += is_changed
-        is_past = before is None and (past_until is None or order.created_at <= past_until)
-        sight = Sight(now, shop.ladders, shop.calendar, (past_until or now) if is_past else None)
-        journal = observe(order, before.journal if before else (), sight)
-        news.append(_News(order, raw, journal, person_of(order, shop.secret)))
-    planned = skipped = 0
-    for batch in _one_a_person(news) if shop.person_rules else [news] if news else []:
-        changes = _plan_and_save(connection, shop, batch, known, now)
-        planned += len(changes.inserted)
-        skipped += len(changes.skipped)
-    return Ingested(changed, planned, skipped)
+        try:
+            raw = orders.encode(order)
+            is_changed = before is None or before.raw != raw
+            if before is None or is_changed or _is_due_for_care(order, before, now):
+                news.append(_look_at(shop, order, raw, before, now, past_until))
+        except Exception as error:  # noqa: BLE001  one order must not keep the others from being seen
+            ingested.broken.append(_stumbled_over(shop, order.id, error))
+        else:
+            ingested.changed += is_changed
+    _plan_all(connection, shop, news, now, ingested)
+    return ingested
 
 
 def replan(connection: sa.Connection, shop: Shop, ids: Sequence[str], now: datetime) -> Ingested:
-    """Plan these orders again from what is known of them, as time or the rules have changed."""
-    known = orders.load(connection, shop.id, ids)
-    return ingest(connection, shop, [each.order for each in known.values()], now, now, replan=True)
+    """Plan these orders again from what is known of them, as time, the rules or the records have changed."""
+    ingested = Ingested()
+    news: list[_News] = []
+    for order_id, known in orders.load(connection, shop.id, ids).items():
+        try:
+            news.append(_look_at(shop, known.order, known.raw, known, now, now))
+        except Exception as error:  # noqa: BLE001  one order must not keep the others from being planned
+            ingested.broken.append(_stumbled_over(shop, order_id, error))
+    _plan_all(connection, shop, news, now, ingested)
+    for each in ingested.broken:
+        orders.set_aside(connection, shop.id, each.order_id, each.reason, now)
+        orders.set_ask_at(connection, shop.id, each.order_id, now + AFTER_A_FAULT)
+    return ingested
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +99,32 @@ class _News:
     raw: bytes
     journal: Journal
     person: str
+    is_new: bool
+
+
+def _look_at(
+    shop: Shop, order: Order, raw: bytes, before: Known | None, now: datetime, past_until: datetime | None
+) -> _News:
+    """One look at an order, with what it adds to the journal."""
+    is_past = before is None and (past_until is None or order.created_at <= past_until)
+    sight = Sight(now, shop.ladders, shop.calendar, (past_until or now) if is_past else None)
+    journal = observe(order, before.journal if before else (), sight)
+    return _News(order, raw, journal, person_of(order, shop.secret), before is None)
+
+
+def _is_due_for_care(order: Order, before: Known, now: datetime) -> bool:
+    """Whether the row of an unchanged order is out of date: it is back after a 404, or too old to be swept for news."""
+    return before.was_missing or (before.open and not _is_open(order, before.journal, now))
+
+
+def _stumbled_over(shop: Shop, order_id: str, error: Exception) -> Broken:
+    log.exception("internal fault over an order", store=shop.id, order=order_id)
+    return Broken(order_id, f"an internal fault ({type(error).__name__}); the log has the details")
+
+
+def _plan_all(connection: sa.Connection, shop: Shop, news: Sequence[_News], now: datetime, ingested: Ingested) -> None:
+    for batch in _one_a_person(news) if shop.person_rules else [news] if news else []:
+        _plan_and_save(connection, shop, batch, now, ingested)
 
 
 def _one_a_person(news: Sequence[_News]) -> list[list[_News]]:
@@ -100,35 +141,48 @@ def _one_a_person(news: Sequence[_News]) -> list[list[_News]]:
 
 
 def _plan_and_save(
-    connection: sa.Connection, shop: Shop, news: Sequence[_News], known: Collection[str], now: datetime
-) -> Changes:
+    connection: sa.Connection, shop: Shop, news: Sequence[_News], now: datetime, ingested: Ingested
+) -> None:
     """Plan each order with what is recorded of it and of its person, and write all that follows."""
-    recorded = _recorded(connection, shop, news, known)
-    rules = shop.rules_now()
+    recorded = _recorded(connection, shop, news)
     changes = Changes()
     to_save = []
     for each in news:
         rows = recorded.get(each.order.id, [])
-        deeds = tuple(row.deed for row in rows)
-        facts = Facts(each.order, each.person, shop.calendar, shop.ladders, deeds)
-        planned = plan(facts, each.journal, rules, now)
-        changes.add(reconcile(shop.id, each.order, each.person, planned, rows, now))
-        is_open = _is_open(each.order, each.journal, now)
-        to_save.append(orders.Seen(each.order, each.raw, each.journal, each.person, is_open, planned.ask_at))
+        try:
+            planned = _plan(shop, each, rows, now)
+            changes.add(reconcile(shop.id, each.order, each.person, planned, rows, now))
+            to_save.append(_to_save(each, planned, now))
+        except Exception as error:  # noqa: BLE001  one order must not keep the others from being planned
+            ingested.broken.append(_stumbled_over(shop, each.order.id, error))
     orders.save(connection, shop.id, to_save)
     followups.insert(connection, changes.inserted)
     followups.update_each(connection, changes.moved)
     followups.update_each(connection, changes.skipped)
-    return changes
+    _let_others_step_in(connection, shop, news, recorded, changes, now)
+    ingested.planned += len(changes.inserted)
+    ingested.skipped += len(changes.skipped)
 
 
-def _recorded(
-    connection: sa.Connection, shop: Shop, news: Sequence[_News], known: Collection[str]
-) -> dict[str, list[Followup]]:
+def _plan(shop: Shop, each: _News, rows: Sequence[Followup], now: datetime) -> Plan:
+    deeds = tuple(row.deed for row in rows)
+    facts = Facts(each.order, each.person, shop.calendar, shop.ladders, deeds)
+    return plan(facts, each.journal, shop.rules_now(), now)
+
+
+def _to_save(each: _News, planned: Plan, now: datetime) -> orders.Seen:
+    is_open = _is_open(each.order, each.journal, now)
+    # Never at once again: whoever asks until nothing is left to ask would not come to an end.
+    ask_at = max(planned.ask_at, now + timedelta(seconds=1)) if planned.ask_at is not None else None
+    return orders.Seen(each.order, each.raw, each.journal, each.person, is_open, ask_at)
+
+
+def _recorded(connection: sa.Connection, shop: Shop, news: Sequence[_News]) -> dict[str, list[Followup]]:
     """By order: its recorded follow-ups, then those of its person that its rules have to know."""
     of_order: dict[str, list[Followup]] = {}
+    known = [each.order.id for each in news if not each.is_new]
     if known:
-        for row in followups.of_orders(connection, shop.id, list(known)):
+        for row in followups.of_orders(connection, shop.id, known):
             of_order.setdefault(row.order_id, []).append(row)
     if shop.person_rules:
         of_person: dict[str, list[Followup]] = {}
@@ -139,6 +193,24 @@ def _recorded(
             others = [row for row in of_person.get(each.person, []) if row.order_id != each.order.id]
             of_order[each.order.id] = [*of_order.get(each.order.id, []), *others]
     return of_order
+
+
+def _let_others_step_in(
+    connection: sa.Connection,
+    shop: Shop,
+    news: Sequence[_News],
+    recorded: dict[str, list[Followup]],
+    changes: Changes,
+    now: datetime,
+) -> None:
+    """What is once per customer, and is not to be for this order any more, may be for another of theirs."""
+    skipped = {row["id"] for row in changes.skipped}
+    if not skipped or not shop.person_rules:
+        return
+    for each in news:
+        rows = [row for row in recorded.get(each.order.id, []) if row.id in skipped and row.rule in shop.person_rules]
+        if rows:
+            orders.ask_again_of(connection, shop.id, each.person, each.order.id, now)
 
 
 def _is_open(order: Order, journal: Journal, now: datetime) -> bool:

@@ -18,7 +18,6 @@ from connector.staff import Staff
 from connector.store import followups, orders, stores
 from connector.store.database import Database, StateError, open_database, path_of, secret_of
 from connector.store.stores import RuleState
-from connector.store.tables import followups as followup_table
 from rules.planner import Active
 from rules.rule import Rule
 
@@ -112,19 +111,18 @@ def switch_on(database: Database, store: str, rules: tuple[Rule, ...], now: date
         for state in gone:
             stores.save_rule(connection, store, replace(state, enabled=False))
         active = []
-        changed = bool(gone)
+        is_edited = bool(gone)
         for rule in rules:
             before = known.get(rule.id)
             since = before.since if before is not None and (before.enabled or not rule.enabled) else now
             state = RuleState(rule.id, rule.digest, rule.enabled, since)
             if state != before:
-                changed = True
                 stores.save_rule(connection, store, state)
-                if rule.enabled and rule.backfill is not None:
-                    orders.ask_all_again(connection, store, now, None)
+                # A new rule has to do with nothing that we know, unless it reaches back.
+                is_edited = is_edited or before is not None or rule.backfill is not None
             active.append(Active(rule, since))
-        if changed:
-            orders.ask_all_again(connection, store, now, _with_open_followups(store))
+        if is_edited:
+            orders.ask_all_again(connection, store, now)
     return tuple(active)
 
 
@@ -147,10 +145,3 @@ def _rename(connection: sa.Connection, store: str, known: dict[str, RuleState], 
     stores.forget_rule(connection, store, old.rule)
     known[rule.id] = replace(old, rule=rule.id)
     stores.save_rule(connection, store, known[rule.id])
-
-
-def _with_open_followups(store: str) -> sa.ScalarSelect[str]:
-    """Orders of which something is planned, or may come to life again."""
-    table = followup_table
-    alive = sa.or_(table.c.state == "pending", sa.and_(table.c.state == "skipped", table.c.final.is_(False)))
-    return sa.select(table.c.order_id).where(table.c.store == store, alive).scalar_subquery()

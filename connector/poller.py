@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
-from adapters.base import Broken, Cursor, Fetched
+from adapters.base import Broken, Cursor
 from adapters.errors import AdapterError
-from adapters.model import Identity
+from adapters.model import Identity, Order
 from connector.ingest import Ingested, ingest
 from connector.shop import Shop
 from connector.store import followups, orders, stores
@@ -24,7 +24,11 @@ log = structlog.get_logger()
 GONE_AFTER = timedelta(hours=24)
 """How long an order must answer 404, while its neighbours read well, before it counts as gone."""
 
+FRESH_FOR = timedelta(seconds=60)
+"""How long a look at an order is good for."""
+
 BATCH = 100
+"""How many orders one request may ask for."""
 
 Progress = Callable[[int, int | None], None]
 """Told (orders done, orders in all if known) as a walk goes on."""
@@ -36,17 +40,25 @@ class StoreRefused(AdapterError):
 
 @dataclass(slots=True)
 class Polled:
-    """What a poll brought. `fresh` orders were read just now: they need no second look before acting."""
+    """What a poll brought, and whether the store was in trouble before. `fresh` orders were read just now: they need
+    no second look before acting.
+    """
 
     changed: int = 0
     planned: int = 0
     skipped: int = 0
+    was_in_trouble: bool = False
     fresh: dict[str, datetime] = field(default_factory=dict)
 
     def add(self, ingested: Ingested) -> None:
         self.changed += ingested.changed
         self.planned += ingested.planned
         self.skipped += ingested.skipped
+
+    def is_fresh(self, order_id: str, now: datetime) -> bool:
+        """Whether the order was read a moment ago, so that nobody need look again before acting."""
+        seen_at = self.fresh.get(order_id)
+        return seen_at is not None and now - seen_at <= FRESH_FOR
 
 
 def poll(
@@ -63,15 +75,17 @@ def poll(
     """
     with shop.database.read() as connection:
         state = stores.load(connection, shop.id)
+    polled.was_in_trouble = state.error is not None
     sweeping = state.swept_at is None or shop.clock() - state.swept_at >= shop.config.sweep_every
     if sweeping or _may_be_another(shop, state):
         _verify_identity(shop, state, accept=accept_store)
     if state.baseline_at is None:
         state = _begin_baseline(shop)
-    if not _walk(shop, state, polled, progress, stop or threading.Event()):
+    stop = stop or threading.Event()
+    if not _walk(shop, state, polled, progress, stop):
         return
-    if sweeping and state.baseline_done_at is not None:
-        _sweep(shop, state, polled)
+    if sweeping and state.baseline_done_at is not None and not _sweep(shop, state, polled, stop):
+        return
     _record_success(shop, state, swept=sweeping)
 
 
@@ -84,13 +98,14 @@ def _walk(shop: Shop, state: StoreState, polled: Polled, progress: Progress | No
         if page.orders or page.broken or page.cursor != cursor:
             with shop.database.write() as connection:
                 ingested = ingest(connection, shop, page.orders, now, state.past_until)
-                if ingested.changed or page.broken:
-                    _settle_quarantine(connection, shop, [order.id for order in page.orders], page.broken, now)
+                broken = [*page.broken, *ingested.broken]
+                if ingested.changed or broken:
+                    _settle_quarantine(connection, shop, page.orders, broken, now)
                 if page.cursor is not None and page.cursor != cursor:
                     stores.update(connection, shop.id, cursor=page.cursor)
                     cursor = page.cursor
             polled.add(ingested)
-            polled.fresh.update((order.id, now) for order in page.orders)
+            _note_fresh(polled, page.orders, broken, now)
         done += len(page.orders)
         if progress is not None:
             progress(done, page.total)
@@ -99,27 +114,39 @@ def _walk(shop: Shop, state: StoreState, polled: Polled, progress: Progress | No
     return True
 
 
-def _sweep(shop: Shop, state: StoreState, polled: Polled) -> None:
-    """Look at every open order: carriers' plugins write where the modification date does not move."""
+def _sweep(shop: Shop, state: StoreState, polled: Polled, stop: threading.Event) -> bool:
+    """Look at every open order: carriers' plugins write where the modification date does not move. False if stopped."""
     with shop.database.read() as connection:
         ids = {*orders.open_ids(connection, shop.id), *orders.set_aside_ids(connection, shop.id)}
     for batch in batches(sorted(ids - polled.fresh.keys())):
+        if stop.is_set():
+            return False
         look_again(shop, batch, state.past_until, polled)
+    return True
 
 
-def look_again(shop: Shop, ids: Sequence[str], past_until: datetime | None, polled: Polled) -> Fetched:
-    """Read up to a hundred orders afresh, and store what changed."""
+def look_again(shop: Shop, ids: Sequence[str], past_until: datetime | None, polled: Polled) -> dict[str, str]:
+    """Read up to a hundred orders afresh, and store what changed. Returns why, by id, where one could not be read."""
     fetched = shop.adapter.get_orders(ids)
     now = shop.clock()
     with shop.database.write() as connection:
-        polled.add(ingest(connection, shop, fetched.orders, now, past_until))
-        _settle_quarantine(connection, shop, [order.id for order in fetched.orders], fetched.broken, now)
+        ingested = ingest(connection, shop, fetched.orders, now, past_until)
+        broken = [*fetched.broken, *ingested.broken]
+        _settle_quarantine(connection, shop, fetched.orders, broken, now)
         for order_id in fetched.missing:
             since = orders.note_missing(connection, shop.id, order_id, now)
             if now - since >= GONE_AFTER:
-                _give_up(connection, shop, order_id, since, now)
-    polled.fresh.update((order.id, now) for order in fetched.orders)
-    return fetched
+                ingested.skipped += _give_up(connection, shop, order_id, since, now)
+    polled.add(ingested)
+    _note_fresh(polled, fetched.orders, broken, now)
+    missing = dict.fromkeys(fetched.missing, "the store answers 404 for this order")
+    return missing | {each.order_id: each.reason for each in broken}
+
+
+def _note_fresh(polled: Polled, seen: Sequence[Order], broken: Sequence[Broken], now: datetime) -> None:
+    polled.fresh.update((order.id, now) for order in seen)
+    for each in broken:
+        polled.fresh.pop(each.order_id, None)
 
 
 def batches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
@@ -127,19 +154,22 @@ def batches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
     return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
 
 
-def _give_up(connection: sa.Connection, shop: Shop, order_id: str, since: datetime, now: datetime) -> None:
-    """The order is gone for good, and with it what was still to be done."""
+def _give_up(connection: sa.Connection, shop: Shop, order_id: str, since: datetime, now: datetime) -> int:
+    """The order is gone for good, and with it what was still to be done: returns how many actions."""
     orders.close(connection, shop.id, order_id)
+    orders.release(connection, shop.id, [order_id])
     pending = [row.id for row in followups.of_orders(connection, shop.id, [order_id]) if row.state == "pending"]
     reason = f"the order is gone from the store (not found since {since:%Y-%m-%d %H:%M} UTC)"
-    followups.update(connection, pending, state="skipped", final=True, at=now, reason=reason)
+    return followups.update(connection, pending, state="skipped", final=True, at=now, reason=reason)
 
 
 def _settle_quarantine(
-    connection: sa.Connection, shop: Shop, understood: Sequence[str], broken: Sequence[Broken], now: datetime
+    connection: sa.Connection, shop: Shop, seen: Sequence[Order], broken: Sequence[Broken], now: datetime
 ) -> None:
-    if understood and orders.set_aside_ids(connection, shop.id):
-        orders.release(connection, shop.id, understood)
+    """Set aside what could not be understood; release what is understood again."""
+    if seen and orders.set_aside_ids(connection, shop.id):
+        still_broken = {each.order_id for each in broken}
+        orders.release(connection, shop.id, [order.id for order in seen if order.id not in still_broken])
     for each in broken:
         if orders.set_aside(connection, shop.id, each.order_id, each.reason, now):
             log.warning("order set aside", store=shop.id, order=each.order_id, reason=each.reason)
@@ -161,8 +191,6 @@ def _record_success(shop: Shop, state: StoreState, *, swept: bool) -> None:
         values["swept_at"] = now
     if state.baseline_done_at is None:
         values["baseline_done_at"] = now
-    if state.error is not None:
-        values |= {"error": None, "error_since": None, "failures": 0, "retry_at": None}
     with shop.database.write() as connection:
         stores.update(connection, shop.id, **values)
 

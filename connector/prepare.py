@@ -82,8 +82,8 @@ def _setting(shop: Shop, judged: Judged, context: Context, code: str, now: datet
     name = f"rule '{judged.wanted.rule.id}'"
     return Setting(
         order=judged.facts.order,
-        render=lambda source: render_text(source, context, shop.adapter.markup, name=name),
-        render_plain=lambda source: render_text(source, context, "plain", name=name),
+        render=lambda source: _with_words(render_text(source, context, shop.adapter.markup, name=name)),
+        render_plain=lambda source: _with_words(render_text(source, context, "plain", name=name)),
         render_template=lambda template: _render_template(shop, judged, context, template),
         later=lambda span: after(now, span, shop.calendar),
         coupon_code=code,
@@ -97,7 +97,14 @@ def _render_template(shop: Shop, judged: Judged, context: Context, name: str) ->
     texts = shop.templates[name]
     locale = choose_locale(texts, _locales(shop, judged))
     message = render_message(texts[locale], context, shop.adapter.markup, name=f"templates/{name}/{locale}.md")
-    return message.subject, message.body
+    return message.subject, _with_words(message.body)
+
+
+def _with_words(text: str) -> str:
+    """The text, if there is anything in it. Raises Refused otherwise."""
+    if not text.strip():
+        raise Refused("its text comes out empty for this order")
+    return text
 
 
 def _locales(shop: Shop, judged: Judged) -> list[str | None]:
@@ -127,7 +134,7 @@ def _coupon_of(judged: Judged, subject: Subject) -> GivenCoupon | None:
     for row in reversed(judged.recorded):
         if row.of_step[:2] == (judged.wanted.rule.id, subject.key) and row.intent is not None:
             earlier = msgspec.json.decode(row.intent, type=Prepared)
-            if earlier.coupon_code is not None:
+            if earlier.coupon_code is not None and row.state == "done":
                 return _coupon(earlier)
     return None
 

@@ -45,8 +45,9 @@ def reconcile(
                 changes.inserted.append(_new_row(store, order, person, wanted, number, now))
                 continue
             live.add(row.id)
-            if _is_out_of_date(row, wanted, action.kind):
-                changes.moved.append(_moved_row(row, order, person, wanted, action.kind, now))
+            planned = _planned(order, person, wanted, action.kind, now)
+            if _is_out_of_date(row, planned):
+                changes.moved.append(_moved_row(row, planned))
     for row in recorded:
         if row.state == "pending" and row.id not in live and row.order_id == order.id:
             reason = plan.refused.get((row.rule, row.subject)) or _no_longer_planned(row, plan)
@@ -60,17 +61,14 @@ def _no_longer_planned(row: Followup, plan: Plan) -> str:
     return "no longer planned: its rule, its trigger or what it was about is gone"
 
 
-def _is_out_of_date(row: Followup, wanted: Wanted, kind: str) -> bool:
+def _is_out_of_date(row: Followup, planned: Row) -> bool:
     if row.state == "skipped":
         return not row.final
-    if row.state != "pending":
-        return False
-    return (
-        row.planned_at != wanted.due_at
-        or row.expires_at != wanted.expires_at
-        or row.kind != kind
-        or row.digest != wanted.rule.digest
-    )
+    return row.state == "pending" and any(getattr(row, name) != planned[name] for name in planned.keys() - _OF_NOW)
+
+
+_OF_NOW = frozenset({"state", "final", "reason", "due_at", "at"})
+"""What becomes of a pending row by itself: it may be put off, and say why."""
 
 
 def _new_row(store: str, order: Order, person: str, wanted: Wanted, number: int, now: datetime) -> Row:
@@ -86,10 +84,9 @@ def _new_row(store: str, order: Order, person: str, wanted: Wanted, number: int,
     }
 
 
-def _moved_row(row: Followup, order: Order, person: str, wanted: Wanted, kind: str, now: datetime) -> Row:
-    planned = _planned(order, person, wanted, kind, now)
-    if row.state == "pending" and row.planned_at == wanted.due_at:
-        planned |= {"due_at": row.due_at, "at": row.at, "reason": row.reason}  # a put-off stays put off
+def _moved_row(row: Followup, planned: Row) -> Row:
+    if row.state == "pending" and row.planned_at == planned["planned_at"]:
+        planned = {**planned, "due_at": row.due_at, "at": row.at, "reason": row.reason}  # a put-off stays put off
     return {"id": row.id, **planned}
 
 

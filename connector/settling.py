@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 import structlog
 
-from adapters.errors import NotFound
+from adapters.errors import AdapterError, AuthFailed, NotFound, RateLimited, Unavailable
 from connector.actions import Absent, Found, Prepared, Settlement, Undecidable, known_actions
 from connector.ingest import replan
 from connector.prepare import world_of
@@ -26,17 +27,45 @@ HELD_AFTER = timedelta(hours=24)
 """How long an outcome may stay unknown before a person is asked."""
 
 
-def settle_unknown(shop: Shop, tally: Tally) -> None:
-    """Ask the store about every outcome that is not known. Raises AdapterError where it cannot be asked."""
+def settle_unknown(shop: Shop, tally: Tally, stop: threading.Event) -> None:
+    """Ask the store about every outcome that is not known, until it does not answer."""
     with shop.database.read() as connection:
         unknown = followups.in_state(connection, ["unknown"], shop.id)
     for row in unknown:
-        if not settle(shop, row, tally):
+        if stop.is_set():
+            return
+        try:
+            if not settle(shop, row, tally):
+                tally.count("unknown")
+        except (AuthFailed, RateLimited, Unavailable) as error:
+            _ask_later(shop, row, str(error), tally)
+            return  # if it is the store, the others had better wait; if it is this order, they come first next time
+        except AdapterError as error:
+            _ask_later(shop, row, str(error), tally)
+        except Exception as error:
+            log.exception("internal fault in settling", store=shop.id, order=row.number, rule=row.rule)
+            _ask_later(shop, row, f"an internal fault ({type(error).__name__}); the log has the details", tally)
+
+
+def _ask_later(shop: Shop, row: Followup, reason: str, tally: Tally) -> None:
+    """The store could not be asked: this one goes to the end of the queue, and after a day to a person."""
+    assert row.intent_at is not None
+    now = shop.clock()
+    log.warning("cannot be settled now", store=shop.id, order=row.number, rule=row.rule, reason=reason)
+    with shop.database.write(durable=True) as connection:
+        if now - row.intent_at < HELD_AFTER:
+            followups.update(connection, [row.id], at=now, reason=f"outcome unknown, and cannot be asked now: {reason}")
             tally.count("unknown")
+        else:
+            hold(connection, shop, row, now, f"for a day the store could not be asked whether it happened: {reason}")
+            tally.count("held")
 
 
 def settle(shop: Shop, row: Followup, tally: Tally) -> bool:
-    """Ask whether it happened. True once that is decided: done, to be tried anew, or held for a person."""
+    """Ask whether it happened. True once that is decided: done, to be tried anew, or held for a person.
+
+    Raises AdapterError where the store cannot be asked.
+    """
     assert row.intent_at is not None
     answer = _ask(shop, row)
     now = shop.clock()
@@ -50,27 +79,16 @@ def settle(shop: Shop, row: Followup, tally: Tally) -> bool:
                 record_done(connection, row, result, now)
                 tally.count("done")
             case Absent() if repeatable or waited >= SETTLES_AFTER:
-                values = {
-                    "state": "pending",
-                    "at": now,
-                    "due_at": now,
-                    "reason": "it did not happen: to be tried anew",
-                }
-                followups.update(connection, [row.id], **values)
+                followups.update(connection, [row.id], state="pending", at=now)
+                followups.put_off(connection, row, now, "it did not happen: to be tried anew")
             case Absent():
                 return False
             case Undecidable(reason):
-                if not reason and waited < HELD_AFTER:
+                if waited < (SETTLES_AFTER if reason else HELD_AFTER):
                     return False
-                hold(
-                    connection,
-                    shop,
-                    row,
-                    now,
-                    reason or "for a day the store could not say whether it happened",
-                )
+                hold(connection, shop, row, now, reason or "for a day the store could not say whether it happened")
                 tally.count("held")
-        tally.count("planned", replan(connection, shop, [row.order_id], now).planned)
+        replan(connection, shop, [row.order_id], now).count_in(tally)
     return True
 
 

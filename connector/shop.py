@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from adapters.base import StoreAdapter
 from adapters.model import Order
@@ -21,7 +22,7 @@ Clock = Callable[[], datetime]
 """Gives the time: aware, UTC. Passed in, so that tests and the demo can move it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shop:
     """All that polling, planning and acting for one store need. One instance a store, made anew by a reload."""
 
@@ -43,7 +44,7 @@ class Shop:
     def id(self) -> str:
         return self.config.id
 
-    @property
+    @cached_property
     def person_rules(self) -> frozenset[str]:
         """Rules whose plan depends on what was done for the same person on other orders."""
         return frozenset(

@@ -35,9 +35,13 @@ class Staff:
         """Tell everyone; false (and logged) if some could not be reached, or nobody is named in the config."""
         if not self.urls:
             return False
-        reached = self.deliver(self.urls, title, body)
+        try:
+            reached = self.deliver(self.urls, title, body)
+        except Exception as error:  # noqa: BLE001  what a service's plugin raises must not keep the shop from going on
+            log.warning("staff not reached", fault=type(error).__name__)
+            return False
         if not reached:
-            log.warning("staff not reached", title=title)
+            log.warning("staff not reached")
         return reached
 
 

@@ -8,16 +8,16 @@ comparing with a missing value is false, and `not` negates the whole.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from functools import partial
-from operator import attrgetter
+from functools import partial, reduce
+from operator import attrgetter, methodcaller
 from types import UnionType
-from typing import Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-import msgspec
+from msgspec import Struct
 
 from adapters.model import LineItem, Money, Order, Refund, Shipment
 from rules.timing import Calendar, Duration, after, parse_duration
@@ -26,8 +26,7 @@ Kind = Literal["text", "number", "money", "time", "flag"]
 Value = str | int | Decimal | Money | datetime | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True, gc=False):
     """What a condition looks at: an order, the shipments and items of the follow-up's subject, and now."""
 
     order: Order
@@ -59,9 +58,12 @@ class Field:
 
     name: str
     kind: Kind
-    values: Callable[[Scene], Sequence[Value]]
-    single: Callable[[Scene], Value] | None = None
-    """The quick way, for fields that have one value at most."""
+    values: Callable[[Scene], Iterable[Value]]
+    single: Callable[[Order], Value] | None = None
+    """The quick way, for fields of the order itself: they have one value at most."""
+
+
+Holds = Callable[[Scene], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Predicate:
 
     field: Field
     wanted: str
-    holds: Callable[[Scene], bool]
+    holds: Holds
     flips: tuple[Callable[[Scene], datetime | None], ...] = ()
 
 
@@ -79,31 +81,34 @@ Group = tuple[Predicate, ...]
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """All of `all_of`, at least one group of `any_of` (if there are any), and no group of `none_of`."""
+    """All of `all_of`, at least one group of `any_of` (if there are any), and no group of `none_of`.
+
+    `hold(scene)` tells whether the follow-up may go on, as far as these conditions say.
+    """
 
     all_of: Group = ()
     any_of: tuple[Group, ...] = ()
     none_of: tuple[Group, ...] = ()
+    hold: Holds = field(init=False, repr=False, compare=False)
 
-    def hold(self, scene: Scene) -> bool:
-        """Whether the follow-up may go on, as far as these conditions say."""
-        for predicate in self.all_of:
-            if not predicate.holds(scene):
-                return False
-        if self.any_of and not any(_all(group, scene) for group in self.any_of):
-            return False
-        return not any(_all(group, scene) for group in self.none_of)
+    def __post_init__(self) -> None:
+        parts = [predicate.holds for predicate in self.all_of]
+        if self.any_of:
+            parts.append(_any([_group_holds(group) for group in self.any_of]))
+        if self.none_of:
+            parts.append(_negated(_any([_group_holds(group) for group in self.none_of])))
+        object.__setattr__(self, "hold", _all(parts))
 
     def explain(self, scene: Scene) -> Iterator[Check]:
         """Every condition with the value that it saw."""
         for predicate in self.all_of:
             yield _check(predicate, scene, predicate.holds(scene))
-        some_group_held = any(_all(group, scene) for group in self.any_of)
+        some_group_held = any(_group_holds(group)(scene) for group in self.any_of)
         for group in self.any_of:
             for predicate in group:
                 yield _check(predicate, scene, some_group_held or predicate.holds(scene), "any of: ")
         for group in self.none_of:
-            stands_in_the_way = _all(group, scene)
+            stands_in_the_way = _group_holds(group)(scene)
             for predicate in group:
                 yield _check(predicate, scene, not stands_in_the_way, "not: ")
 
@@ -118,15 +123,12 @@ class Conditions:
         return min((moment for moment in moments if moment is not None), default=None)
 
 
-ALWAYS = Conditions()
-
-
 def compile_conditions(
     conditions: object, any_of: object, none_of: object, problems: list[ConditionProblem]
 ) -> Conditions:
     """Compile the three mappings of a rule. Mistakes are appended to `problems`; what is right is kept."""
     return Conditions(
-        all_of=_group(conditions, ("conditions",), problems),
+        all_of=_group(conditions, ("conditions",), problems) if conditions is not None else (),
         any_of=tuple(_alternatives(any_of, "any_of", problems)),
         none_of=tuple(_alternatives(none_of, "none_of", problems)),
     )
@@ -139,7 +141,9 @@ def compile_stop_if(spec: object, problems: list[ConditionProblem]) -> Condition
 
 def _alternatives(spec: object, key: str, problems: list[ConditionProblem]) -> Iterator[Group]:
     """A mapping gives one group a field; a list gives one group an entry, whose fields must hold together."""
-    if isinstance(spec, list):
+    if spec is None:
+        return
+    if isinstance(spec, list) and spec:
         for position, entry in enumerate(spec):
             if group := _group(entry, (key, position), problems):
                 yield group
@@ -149,9 +153,7 @@ def _alternatives(spec: object, key: str, problems: list[ConditionProblem]) -> I
 
 
 def _group(spec: object, path: tuple[str | int, ...], problems: list[ConditionProblem]) -> Group:
-    if spec is None:
-        return ()
-    if not isinstance(spec, Mapping):
+    if not isinstance(spec, Mapping) or not spec:
         problems.append(ConditionProblem(path, "write conditions as 'field: value', one a line"))
         return ()
     predicates = []
@@ -168,8 +170,8 @@ def _group(spec: object, path: tuple[str | int, ...], problems: list[ConditionPr
     return tuple(predicates)
 
 
-def _all(group: Group, scene: Scene) -> bool:
-    return all(predicate.holds(scene) for predicate in group)
+def _group_holds(group: Group) -> Holds:
+    return _all([predicate.holds for predicate in group])
 
 
 def _check(predicate: Predicate, scene: Scene, held: bool, prefix: str = "") -> Check:
@@ -187,13 +189,14 @@ def _readable(value: Value) -> object:
 
 # What is wanted of a field ------------------------------------------------------------------------------------
 
-Test = Callable[[Value], bool]
+Test = Callable[[Any], bool]
+"""Of one value as `_READ` gives it. Built-in functions with an argument bound: nothing is faster."""
 
 
 class _Wanted(NamedTuple):
-    """A wanted value, compiled: a test of the values, whether it is negated, and how it reads."""
+    """What is wanted of a field, compiled; how it reads; and when it may come true or end by time alone."""
 
-    holds: Callable[[Scene], bool]
+    holds: Holds
     reads: str
     flips: tuple[Callable[[Scene], datetime | None], ...] = ()
 
@@ -204,168 +207,167 @@ def _predicate(field: Field, spec: object) -> Predicate:
 
 
 def _wanted(field: Field, spec: object) -> _Wanted:
-    if spec == "present":
-        return _Wanted(_is_present(field), "present")
-    if spec == "missing":
-        present = _is_present(field)
-        return _Wanted(lambda scene: not present(scene), "missing")
     if isinstance(spec, Mapping):
         return _operators(field, spec)
     if isinstance(spec, list):
-        if not spec:
-            raise ValueError("an empty list can never hold; write at least one value")
-        allowed = frozenset(_literal(field, entry) for entry in spec)
-        return _Wanted(_any_value(field, _among(field, allowed)), "any of " + ", ".join(map(str, spec)))
-    return _Wanted(_any_value(field, _among(field, frozenset([_literal(field, spec)]))), str(spec))
+        return _one_of(field, spec)
+    word = spec.casefold() if isinstance(spec, str) else None
+    if word == "present":
+        return _Wanted(_is_present(field), "present")
+    if word == "missing":
+        return _Wanted(_negated(_is_present(field)), "missing")
+    return _Wanted(_is_among(field, frozenset([_literal(field, spec)])), _shown(spec))
+
+
+def _one_of(field: Field, spec: Sequence[object]) -> _Wanted:
+    if not spec:
+        raise ValueError("an empty list can never hold; write at least one value")
+    for entry in spec:
+        if isinstance(entry, str) and entry.casefold() in ("present", "missing"):
+            raise ValueError(f"'{entry}' stands alone, not in a list; write both cases under 'any_of', as a list")
+    allowed = frozenset(_literal(field, entry) for entry in spec)
+    return _Wanted(_is_among(field, allowed), "any of " + ", ".join(map(_shown, spec)))
 
 
 def _operators(field: Field, spec: Mapping[object, object]) -> _Wanted:
+    """Several operators hold together: of a field with many values, for the same one."""
     if not spec:
         raise ValueError(f"write what is wanted, like 'at_least: 2' (one of {', '.join(OPERATORS)})")
     parts: list[_Wanted] = []
     tests: list[Test] = []
-    reads: list[str] = []
+    ages: list[_Age] = []
     for name, operand in spec.items():
         if name == "not":
-            parts.append(_negated(_wanted(field, operand)))
+            wanted = _wanted(field, operand)
+            parts.append(_Wanted(_negated(wanted.holds), f"not {wanted.reads}", wanted.flips))
         elif name in _AGES:
-            parts.append(_age(field, str(name), operand))
+            ages.append(_age(field, str(name), operand))
         elif isinstance(name, str) and name in _OPERATORS:
             tests.append(_OPERATORS[name](field, operand))
-            reads.append(f"{name.replace('_', ' ')} {operand}")
         else:
             raise ValueError(f"there is no operator '{name}'{_did_you_mean(str(name), OPERATORS)}")
     if tests:
-        parts.insert(0, _Wanted(_any_value(field, _both(tests)), ", ".join(reads)))
-    if len(parts) == 1:
-        return parts[0]
-    return _Wanted(
-        lambda scene: all(part.holds(scene) for part in parts),
-        ", ".join(part.reads for part in parts),
-        tuple(flip for part in parts for flip in part.flips),
-    )
+        parts.append(_Wanted(_any_value(field, reduce(_both, tests)), ""))
+    if ages:
+        parts.append(_of_age(field, ages))
+    reads = ", ".join(f"{str(name).replace('_', ' ')} {_shown(operand)}" for name, operand in spec.items())
+    return _Wanted(_all([part.holds for part in parts]), reads, tuple(flip for part in parts for flip in part.flips))
 
 
-def _negated(wanted: _Wanted) -> _Wanted:
-    holds = wanted.holds
-    return _Wanted(lambda scene: not holds(scene), f"not {wanted.reads}", wanted.flips)
-
-
-def _both(tests: Sequence[Test]) -> Test:
-    if len(tests) == 1:
-        return tests[0]
-    return lambda value: all(test(value) for test in tests)
-
-
-def _any_value(field: Field, test: Test) -> Callable[[Scene], bool]:
-    """Whether any value of the field passes; a missing value never does."""
-    if field.single is not None:
-        single = field.single
-
-        def one(scene: Scene) -> bool:
-            value = single(scene)
-            return value is not None and test(value)
-
-        return one
-    values = field.values
-    return lambda scene: any(value is not None and test(value) for value in values(scene))
-
-
-def _is_present(field: Field) -> Callable[[Scene], bool]:
-    return _any_value(field, lambda _: True)
-
-
-def _among(field: Field, allowed: frozenset[Value]) -> Test:
-    match field.kind:
-        case "text":
-            return lambda value: value.casefold() in allowed  # type: ignore[union-attr]
-        case "money":
-            return lambda value: value.amount in allowed  # type: ignore[union-attr]
-        case _:
-            return allowed.__contains__
+def _shown(spec: object) -> str:
+    """What is wanted, as a person would write it."""
+    match spec:
+        case bool():
+            return str(spec).lower()
+        case list():
+            return "any of " + ", ".join(map(_shown, spec))
+        case Mapping():
+            return ", ".join(f"{str(name).replace('_', ' ')} {_shown(operand)}" for name, operand in spec.items())
+    return str(spec)
 
 
 def _literal(field: Field, spec: object) -> Value:
-    """A value from YAML as the field's type has it."""
+    """A value from YAML, to be found among those that `_READ` gives."""
     match field.kind:
         case "text":
-            if isinstance(spec, bool | Mapping) or spec is None:
-                raise ValueError(f"{field.name} is text; write it in quotes if it looks like something else")
-            return str(spec).casefold()
+            return _text(field, spec).casefold()
         case "number" | "money":
             return _number(field, spec)
         case "flag":
             if not isinstance(spec, bool):
-                raise ValueError(f"{field.name} is true or false, not '{spec}'")  # noqa: TRY004  as all mistakes here
+                raise ValueError(f"{field.name} is true or false, not {_quoted(spec)}")  # noqa: TRY004  as all mistakes here
             return spec
         case "time":
-            raise ValueError(f"{field.name} is a time: write present, missing, older_than or newer_than")
+            raise ValueError(f"{field.name} is a time: write present, missing, 'older_than: 3 days' or 'newer_than: …'")
+
+
+def _text(field: Field, spec: object) -> str:
+    if isinstance(spec, bool):
+        raise ValueError(f"{field.name} is text: if you mean the word, write '{_shown(spec)}' in quotes")  # noqa: TRY004
+    if not isinstance(spec, str | int | float) or not str(spec).strip():
+        raise ValueError(f"{field.name} is text, not {_quoted(spec)}")
+    return str(spec).strip()
 
 
 def _number(field: Field, spec: object) -> Decimal:
-    if isinstance(spec, bool) or not isinstance(spec, int | str | float):
-        raise ValueError(f"{field.name} is a number, not '{spec}'")  # noqa: TRY004  as all mistakes here
     try:
-        number = Decimal(str(spec))
+        number = Decimal(str(spec)) if isinstance(spec, int | float | str) and not isinstance(spec, bool) else None
     except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite():
-        raise ValueError(f"{field.name} is a number, not '{spec}'")
+        number = None
+    if number is None or not number.is_finite():
+        hint = ", in the store's currency" if field.kind == "money" else ""
+        raise ValueError(f"{field.name} is a number{hint}, not {_quoted(spec)}")
     return number
 
 
-def _comparison(compare: Callable[[Decimal, Decimal], bool], field: Field, operand: object) -> Test:
+def _quoted(spec: object) -> str:
+    if spec is None or spec == "":
+        return "nothing; for an empty field write 'missing'"
+    return "a list" if isinstance(spec, list) else "a mapping" if isinstance(spec, Mapping) else f"'{_shown(spec)}'"
+
+
+# Operators ----------------------------------------------------------------------------------------------------
+
+
+def _comparison(bound: str, field: Field, operand: object) -> Test:
+    """`bound` is what the operand has to be of the value."""
+    if field.kind == "time":
+        raise ValueError(f"{field.name} is a time: write older_than or newer_than")
     if field.kind not in ("number", "money"):
         raise ValueError(f"{field.name} is {_a(field.kind)}: it has no more or less")
-    limit = _number(field, operand)
-    if field.kind == "money":
-        return lambda value: compare(value.amount, limit)  # type: ignore[union-attr]
-    return lambda value: compare(value, limit)  # type: ignore[arg-type]
+    test: Test = getattr(_number(field, operand), bound)
+    return test
 
 
-def _textual(inside: Callable[[str, str], bool], field: Field, operand: object) -> Test:
+def _textual(method: str, field: Field, operand: object) -> Test:
     if field.kind != "text":
         raise ValueError(f"{field.name} is {_a(field.kind)}: only text can contain or start with something")
-    if isinstance(operand, list | Mapping | bool) or operand is None or str(operand) == "":
-        raise ValueError("write the text to look for")
-    part = str(operand).casefold()
-    return lambda value: inside(value.casefold(), part)  # type: ignore[union-attr]
-
-
-def _age(field: Field, name: str, operand: object) -> _Wanted:
-    """`older_than` / `newer_than`: comes true, or ends, by time alone, so it also says when."""
-    if field.kind != "time":
-        raise ValueError(f"{field.name} is {_a(field.kind)}: only times grow older")
-    span = parse_duration(str(operand))
-    older = name == "older_than"
-
-    def holds(scene: Scene) -> bool:
-        return any(
-            value is not None and (_end(value, span, scene) <= scene.now) is older for value in field.values(scene)
-        )
-
-    def flips(scene: Scene) -> datetime | None:
-        ends = (_end(value, span, scene) for value in field.values(scene) if value is not None)
-        return min((end for end in ends if end > scene.now), default=None)
-
-    return _Wanted(holds, f"{name.replace('_', ' ')} {span}", (flips,))
-
-
-def _end(value: Value, span: Duration, scene: Scene) -> datetime:
-    assert isinstance(value, datetime)
-    return after(value, span, scene.calendar)
+    return methodcaller(method, _text(field, operand).casefold())
 
 
 _OPERATORS: Mapping[str, Callable[[Field, object], Test]] = {
-    "at_least": partial(_comparison, Decimal.__ge__),
-    "at_most": partial(_comparison, Decimal.__le__),
-    "more_than": partial(_comparison, Decimal.__gt__),
-    "less_than": partial(_comparison, Decimal.__lt__),
-    "contains": partial(_textual, str.__contains__),
-    "starts_with": partial(_textual, str.startswith),
+    "at_least": partial(_comparison, "__le__"),
+    "at_most": partial(_comparison, "__ge__"),
+    "more_than": partial(_comparison, "__lt__"),
+    "less_than": partial(_comparison, "__gt__"),
+    "contains": partial(_textual, "__contains__"),
+    "starts_with": partial(_textual, "startswith"),
 }
 _AGES = ("older_than", "newer_than")
 OPERATORS = (*_OPERATORS, *_AGES, "not")
+
+
+class _Age(NamedTuple):
+    """A time's age has to be at least `span` (older), or less."""
+
+    span: Duration
+    older: bool
+
+
+def _age(field: Field, name: str, operand: object) -> _Age:
+    if field.kind != "time":
+        raise ValueError(f"{field.name} is {_a(field.kind)}: only times grow older")
+    return _Age(parse_duration(str(operand)), name == "older_than")
+
+
+def _of_age(field: Field, ages: Sequence[_Age]) -> _Wanted:
+    """Comes true, or ends, by time alone, so it also says when."""
+
+    def holds(scene: Scene) -> bool:
+        return any(
+            all((end <= scene.now) is age.older for end, age in zip(ends, ages, strict=True))
+            for ends in all_ends(scene)
+        )
+
+    def flips(scene: Scene) -> datetime | None:
+        return min((end for ends in all_ends(scene) for end in ends if end > scene.now), default=None)
+
+    def all_ends(scene: Scene) -> Iterator[list[datetime]]:
+        for value in field.values(scene):
+            if isinstance(value, datetime):
+                yield [after(value, age.span, scene.calendar) for age in ages]
+
+    return _Wanted(holds, "", (flips,))
 
 
 def _a(kind: Kind) -> str:
@@ -378,6 +380,80 @@ def _did_you_mean(word: str, known: Sequence[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(known)}"
 
 
+# Closures: few and flat, as a first poll runs millions of them ------------------------------------------------
+
+_READ: Mapping[Kind, Callable[[Any], Any]] = {"text": str.casefold, "money": attrgetter("amount")}
+"""What of a value is compared, where that is not the value itself."""
+
+
+def _any_value(field: Field, test: Test) -> Holds:
+    """Whether any value of the field passes; a missing value never does."""
+    read, single, values = _READ.get(field.kind), field.single, field.values
+
+    def many(scene: Scene) -> bool:
+        for value in values(scene):  # noqa: SIM110  a generator would take twice as long
+            if value is not None and test(value if read is None else read(value)):
+                return True
+        return False
+
+    if single is None:
+        return many
+    if read is None:
+        return lambda scene: (value := single(scene.order)) is not None and test(value)
+    return lambda scene: (value := single(scene.order)) is not None and test(read(value))
+
+
+def _is_among(field: Field, allowed: frozenset[Value]) -> Holds:
+    """Whether any value of the field is one of these: what conditions mostly ask."""
+    single = field.single
+    if single is None or field.kind == "money":
+        return _any_value(field, allowed.__contains__)
+    if field.kind == "text":
+        return lambda scene: (text := single(scene.order)) is not None and text.casefold() in allowed  # type: ignore[union-attr]
+    return lambda scene: single(scene.order) in allowed
+
+
+def _is_present(field: Field) -> Holds:
+    single, values = field.single, field.values
+    if single is not None:
+        return lambda scene: single(scene.order) is not None
+    return lambda scene: any(value is not None for value in values(scene))
+
+
+def _both(first: Test, second: Test) -> Test:
+    return lambda value: first(value) and second(value)
+
+
+def _negated(holds: Holds) -> Holds:
+    return lambda scene: not holds(scene)
+
+
+def _all(parts: Sequence[Holds]) -> Holds:
+    if len(parts) == 1:
+        return parts[0]
+
+    def all_hold(scene: Scene) -> bool:
+        for holds in parts:  # noqa: SIM110  as above
+            if not holds(scene):
+                return False
+        return True
+
+    return all_hold
+
+
+def _any(parts: Sequence[Holds]) -> Holds:
+    if len(parts) == 1:
+        return parts[0]
+
+    def any_holds(scene: Scene) -> bool:
+        for holds in parts:  # noqa: SIM110  as above
+            if holds(scene):
+                return True
+        return False
+
+    return any_holds
+
+
 # The fields, read off the model -------------------------------------------------------------------------------
 
 META = "order.meta."
@@ -387,7 +463,7 @@ def find_field(name: str) -> Field | None:
     """The field of this name, among them `order.meta.<any key>`; None if there is none."""
     if name.startswith(META) and len(name) > len(META):
         key = name.removeprefix(META)
-        return _single(name, "text", lambda scene: scene.order.meta.get(key))
+        return _single(name, "text", lambda order: order.meta.get(key))
     return FIELDS.get(name)
 
 
@@ -397,8 +473,8 @@ def _no_such_field(name: str) -> str:
     return f"there is no field '{name}'{hint}"
 
 
-def _single(name: str, kind: Kind, get: Callable[[Scene], Value]) -> Field:
-    return Field(name, kind, lambda scene: (get(scene),), get)
+def _single(name: str, kind: Kind, get: Callable[[Order], Value]) -> Field:
+    return Field(name, kind, lambda scene: (get(scene.order),), get)
 
 
 _KINDS: Mapping[object, Kind] = {
@@ -411,28 +487,31 @@ _KINDS: Mapping[object, Kind] = {
 }
 
 
-def _read_off(model: type[msgspec.Struct], noun: str, path: str) -> Iterator[Field]:
-    """The fields of a struct that is reached by one attribute path from the scene."""
+def _read_off(model: type[Struct], noun: str, path: str = "") -> Iterator[Field]:
+    """The fields of the order, and of the structs within it, each reached by one attribute path."""
     hints = get_type_hints(model)
     for name in model.__struct_fields__:
         hint = _without_none(hints[name])
-        attribute = f"{path}.{name}"
+        get = attrgetter(path + name)
         if kind := _KINDS.get(hint):
-            yield _single(f"{noun}.{name}", kind, attrgetter(attribute))
+            yield _single(f"{noun}.{name}", kind, get)
         elif get_origin(hint) is tuple and get_args(hint)[0] is str:
-            yield Field(f"{noun}.{name}", "text", attrgetter(attribute))
-        elif isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-            yield from _read_off(hint, name if name == "customer" else f"{noun}.{name}", attribute)
+            yield Field(f"{noun}.{name}", "text", lambda scene, get=get: get(scene.order))  # type: ignore[misc]
+        elif isinstance(hint, type) and issubclass(hint, Struct):
+            yield from _read_off(hint, name if name == "customer" else f"{noun}.{name}", f"{path}{name}.")
 
 
-def _read_off_each(model: type[msgspec.Struct], noun: str, path: str) -> Iterator[Field]:
+def _read_off_each(model: type[Struct], noun: str, path: str) -> Iterator[Field]:
     """The fields of structs of which a scene has many; a money's or time's kind is that of each."""
-    many = attrgetter(path)
     hints = get_type_hints(model)
     for name in model.__struct_fields__:
         if kind := _KINDS.get(_without_none(hints[name])):
-            get = attrgetter(name)
-            yield Field(f"{noun}.{name}", kind, lambda scene, get=get: [get(each) for each in many(scene)])  # type: ignore[misc]
+            yield Field(f"{noun}.{name}", kind, _of_each(path, name))
+
+
+def _of_each(path: str, name: str) -> Callable[[Scene], Iterable[Value]]:
+    many, get = attrgetter(path), attrgetter(name)
+    return lambda scene: map(get, many(scene))
 
 
 def _without_none(hint: object) -> object:
@@ -442,12 +521,12 @@ def _without_none(hint: object) -> object:
 
 
 def _all_fields() -> Iterator[Field]:
-    yield from _read_off(Order, "order", "order")
+    yield from _read_off(Order, "order")
     yield from _read_off_each(LineItem, "item", "items")
     yield from _read_off_each(Shipment, "shipment", "shipments")
     yield from _read_off_each(Refund, "refund", "order.refunds")
-    yield _single("order.quantity", "number", lambda scene: sum(item.quantity for item in scene.order.items))
-    yield _single("order.refunded_in_full", "flag", lambda scene: scene.order.refunded_in_full)
+    yield _single("order.quantity", "number", lambda order: sum(item.quantity for item in order.items))
+    yield _single("order.refunded_in_full", "flag", attrgetter("refunded_in_full"))
 
 
 FIELDS: Mapping[str, Field] = {field.name: field for field in _all_fields()}

@@ -8,20 +8,22 @@ ladder of rungs: the first that holds wins, and is recorded with its source.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct
 
-from adapters.model import Order
+from adapters.model import Order, Shipment
 from rules.timing import Calendar, Duration, after, parse_duration
 
 PLATFORM = "platform"
 SEEN = "seen"
 ASSUMED = "assumed"
+
+ONE_DAY = Duration(1, "days")
 
 STATUS = "order.status:"
 TRIGGER_STATUS: Mapping[str, str] = {
@@ -60,6 +62,9 @@ class Event(Struct, frozen=True, gc=False, omit_defaults=True):
 
 Journal = tuple[Event, ...]
 
+PARCEL = "shipment.shipped"
+"""A parcel on its way; its event's subject is the parcel's id."""
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -75,30 +80,52 @@ class Rung:
         return ASSUMED if self.by == "shipped_plus" else f"{self.by}: {self.value}"
 
 
+Ladder = tuple[Rung, ...]
+COMPLETED = Rung("status", "completed")
+
+
 @dataclass(frozen=True)
 class Ladders:
     """What counts as shipped and as delivered in a shop, best evidence first."""
 
-    shipped_when: tuple[Rung, ...] = (Rung("shipment", "present"), Rung("status", "shipped"))
-    delivered_when: tuple[Rung, ...] = (Rung("status", "delivered"), Rung("status", "completed"))
+    shipped_when: Ladder = (Rung("shipment", "present"), Rung("status", "shipped"))
+    delivered_when: Ladder = (Rung("status", "delivered"), COMPLETED)
+
+    def of(self, order: Order) -> Mapping[str, Ladder]:
+        """By event, the ladder that this order climbs. With nothing to ship, completed is delivered at last."""
+        return self._goods if order.needs_shipping else self._services
 
     @cached_property
-    def sources(self) -> frozenset[str]:
-        """The sources of events that stand: a rung taken down takes its events with it."""
-        return frozenset(rung.source for rung in (*self.shipped_when, *self.delivered_when, *NOTHING_TO_SHIP))
+    def _goods(self) -> Mapping[str, Ladder]:
+        return {"order.shipped": self.shipped_when, "order.delivered": self.delivered_when}
 
+    @cached_property
+    def _services(self) -> Mapping[str, Ladder]:
+        return {"order.shipped": self.shipped_when, "order.delivered": (*self.delivered_when, COMPLETED)}
 
-NOTHING_TO_SHIP = (Rung("status", "completed"),)
+    @cached_property
+    def assumes(self) -> tuple[Duration, ...]:
+        """How long after it was shipped an order is assumed to be delivered."""
+        return tuple(rung.wait for rung in self.delivered_when if rung.wait is not None)
+
+    @cached_property
+    def counts_parcels(self) -> bool:
+        """Whether a parcel with tracking counts as shipped."""
+        return any(rung.by == "shipment" for rung in self.shipped_when)
 
 
 def parse_rung(what: str, value: object) -> Rung:
     """One `what: value` of `shipped_when` or `delivered_when`. Raises ValueError with a sentence for the user."""
-    text = str(value)
+    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
     match what:
+        case "status" if text:
+            return Rung("status", text.lower().removeprefix("wc-"))
         case "status":
-            return Rung("status", text.removeprefix("wc-"))
-        case "meta":
+            raise ValueError("write the status that tells it, like 'status: delivered'")
+        case "meta" if text:
             return Rung("meta", text)
+        case "meta":
+            raise ValueError("write the custom field that tells it, like 'meta: _delivered_at'")
         case "shipment" if text == "present":
             return Rung("shipment", text)
         case "shipment":
@@ -133,21 +160,24 @@ def observe(order: Order, journal: Journal, sight: Sight) -> Journal:
         return journal or (_event(sight, "order.drafted", None),)
     found = tuple(_order_events(order, journal, sight))
     journal = journal + found if found else journal
-    delivered_when = sight.ladders.delivered_when if order.needs_shipping else NOTHING_TO_SHIP
-    for kind, ladder in (("order.shipped", sight.ladders.shipped_when), ("order.delivered", delivered_when)):
+    for kind, ladder in sight.ladders.of(order).items():
         climbed = _climb(kind, ladder, order, journal, sight)
         if climbed is not None:
             journal = (*journal, climbed)
     return journal
 
 
-def assumed_delivery(journal: Journal, ladders: Ladders, calendar: Calendar, now: datetime) -> datetime | None:
+def assumed_delivery(
+    order: Order, journal: Journal, ladders: Ladders, calendar: Calendar, now: datetime
+) -> datetime | None:
     """When the next assumed delivery comes true, if no better news arrives first."""
-    waits = [rung.wait for rung in ladders.delivered_when if rung.wait is not None]
-    shipped = latest(journal, "order.shipped") if waits else None
-    if shipped is None or latest(journal, "order.delivered") is not None:
+    if not ladders.assumes:
         return None
-    moments = (after(shipped.at, wait, calendar) for wait in waits)
+    entries = standing(order, journal, ladders)
+    shipped = entries.get(("order.shipped", None))
+    if shipped is None or ("order.delivered", None) in entries:
+        return None
+    moments = (after(shipped.at, wait, calendar) for wait in ladders.assumes)
     return min((moment for moment in moments if moment > now), default=None)
 
 
@@ -159,16 +189,25 @@ def latest(journal: Journal, kind: str, subject: str | None = None) -> Event | N
     return None
 
 
-def standing(journal: Journal, ladders: Ladders) -> dict[tuple[str, str | None], Event]:
-    """What counts now: the latest event of each kind (and parcel), without those whose rung the shop has taken down."""
+Entries = Mapping[tuple[str, str | None], Event]
+
+
+def standing(order: Order, journal: Journal, ladders: Ladders) -> Entries:
+    """What counts now: the latest event of each kind and parcel. A rung taken down takes its events with it."""
+    climbed = ladders.of(order)
     return {
         (event.kind, event.subject): event
         for event in journal
-        if event.kind not in _LADDERED or event.source in ladders.sources
+        if event.kind not in climbed or _is_on(climbed[event.kind], event)
     }
 
 
-_LADDERED = frozenset({"order.shipped", "order.delivered"})
+def _is_on(ladder: Ladder, event: Event) -> bool:
+    """Whether the event was found by one of these rungs."""
+    return any(rung.source == event.source for rung in ladder)
+
+
+# What a look at an order finds --------------------------------------------------------------------------------
 
 
 def _order_events(order: Order, journal: Journal, sight: Sight) -> Iterator[Event]:
@@ -177,75 +216,119 @@ def _order_events(order: Order, journal: Journal, sight: Sight) -> Iterator[Even
         yield _event(sight, "order.placed", None if "order.drafted" in kinds else order.created_at)
     if order.paid_at is not None and "order.paid" not in kinds:
         yield _event(sight, "order.paid", order.paid_at)
-    status = STATUS + order.status
-    last = next((event for event in reversed(journal) if event.kind.startswith(STATUS)), None)
-    if last is None or last.kind != status:
-        dated = _STATUS_TIMES.get(order.status, _no_time)(order)
-        stale = any(event.kind == status and event.at == dated for event in journal)
-        yield _event(sight, status, None if stale else dated)
-    if "order.refunded" not in kinds and order.refunded_in_full:
+    if (entered := _status_entered(order, journal, sight)) is not None:
+        yield entered
+    if "order.refunded" not in kinds and (order.refunds or order.status == "refunded") and order.refunded_in_full:
         dates = [refund.created_at for refund in order.refunds if refund.created_at is not None]
         yield _event(sight, "order.refunded", max(dates, default=None))
     for shipment in order.shipments:
-        if latest(journal, "shipment.shipped", shipment.id) is None:
-            dated = shipment.shipped_at
-            if dated is not None and shipment.shipped_on_day:
-                dated += timedelta(days=1)  # only the day is known: its end, or the moment we saw it on that day
-            yield _event(sight, "shipment.shipped", dated, subject=shipment.id)
+        if latest(journal, PARCEL, shipment.id) is None:
+            yield _parcel_left(shipment, sight)
 
 
-def _no_time(_: Order) -> datetime | None:
+def _status_entered(order: Order, journal: Journal, sight: Sight) -> Event | None:
+    """The order's status, unless that is what it was when last seen."""
+    kind = STATUS + order.status
+    last = next((event for event in reversed(journal) if event.kind.startswith(STATUS)), None)
+    if last is None:
+        return _event(sight, kind, _status_time(order))
+    if last.kind == kind:
+        return None
+    dated = _status_time(order)
+    if dated is not None and dated <= last.at and latest(journal, kind) is not None:
+        dated = None  # it was in this status before, and that is when
+    return _event(sight, kind, dated)
+
+
+def _status_time(order: Order) -> datetime | None:
+    """When the order got its status, where the platform says so."""
+    match order.status:
+        case "completed":
+            return order.completed_at
+        case "cancelled":
+            return order.cancelled_at
     return None
 
 
-_STATUS_TIMES: Mapping[str, Callable[[Order], datetime | None]] = {
-    "completed": lambda order: order.completed_at,
-    "cancelled": lambda order: order.cancelled_at,
-}
+def _parcel_left(parcel: Shipment, sight: Sight) -> Event:
+    """Where only the day is known, the parcel left at its end, or by the moment we saw it on that day."""
+    if parcel.shipped_at is None or not parcel.shipped_on_day:
+        return _event(sight, PARCEL, parcel.shipped_at, parcel.id)
+    day = parcel.shipped_at
+    old = sight.baseline is not None and not sight.baseline < day <= sight.at
+    return Event(PARCEL, min(after(day, ONE_DAY, sight.calendar), sight.at), PLATFORM, old, True, parcel.id)
 
 
-def _event(
-    sight: Sight, kind: str, dated: datetime | None, *, subject: str | None = None, source: str | None = None
-) -> Event:
+def _event(sight: Sight, kind: str, dated: datetime | None, subject: str | None = None) -> Event:
     """An event at the earlier of the platform's time and ours."""
-    old = sight.baseline is not None and (dated is None or dated <= sight.baseline)
-    at = sight.at if dated is None or dated > sight.at else dated
-    return Event(kind, at, source or (PLATFORM if dated else SEEN), old, dated is not None, subject)
+    if dated is None:
+        return Event(kind, sight.at, SEEN, sight.baseline is not None, False, subject)
+    old = sight.baseline is not None and dated <= sight.baseline
+    return Event(kind, min(dated, sight.at), PLATFORM, old, True, subject)
 
 
-def _climb(kind: str, ladder: Sequence[Rung], order: Order, journal: Journal, sight: Sight) -> Event | None:
+# Ladders ------------------------------------------------------------------------------------------------------
+
+
+def _climb(kind: str, ladder: Ladder, order: Order, journal: Journal, sight: Sight) -> Event | None:
     """The first rung that holds, if it is better evidence than what the journal has."""
-    recorded = latest(journal, kind)
+    recorded = _last_on(kind, ladder, journal)
     for rung in ladder:
         hit = _hit(rung, order, journal, sight)
-        if recorded is not None and recorded.source == rung.source:
-            entered_anew = rung.by == "status" and hit is not None and hit.at > recorded.at
-            if hit is None or not entered_anew:
-                return None
+        if recorded is not None and recorded.source == rung.source and not _is_news(rung, hit, recorded, sight):
+            return None
         if hit is not None:
             return Event(kind, hit.at, rung.source, hit.old, hit.dated)
     return None
 
 
+def _last_on(kind: str, ladder: Ladder, journal: Journal) -> Event | None:
+    for event in reversed(journal):
+        if event.kind == kind and _is_on(ladder, event):
+            return event
+    return None
+
+
 def _hit(rung: Rung, order: Order, journal: Journal, sight: Sight) -> Event | None:
+    """What this rung tells, as an event; None where it does not hold."""
     match rung.by:
         case "status":
             return latest(journal, STATUS + rung.value)
         case "meta":
             value = order.meta.get(rung.value)
-            return _event(sight, "", _moment(value)) if value and value.casefold() not in _NO else None
+            return _event(sight, "", _moment(value)) if value and not _is_no(value) else None
         case "shipment":
-            parcels = [event for event in journal if event.kind == "shipment.shipped"]
+            parcels = [event for event in journal if event.kind == PARCEL]
             return min(parcels, key=lambda event: event.at, default=None)
         case "shipped_plus":
-            shipped = latest(journal, "order.shipped")
-            if shipped is None or rung.wait is None:
-                return None
-            at = after(shipped.at, rung.wait, sight.calendar)
-            return Event("", at, old=shipped.old, dated=shipped.dated) if at <= sight.at else None
+            return _assumed(rung, order, journal, sight)
 
 
-_NO = frozenset({"0", "no", "false"})
+def _is_news(rung: Rung, hit: Event | None, recorded: Event, sight: Sight) -> bool:
+    """Whether the rung that was recorded tells more: its status was entered again, or its date was moved."""
+    match rung.by:
+        case "status":
+            return hit is not None and hit.at > recorded.at
+        case "meta":
+            return hit is not None and hit.dated and hit.at not in (recorded.at, sight.at)
+    return False
+
+
+def _assumed(rung: Rung, order: Order, journal: Journal, sight: Sight) -> Event | None:
+    shipped = _last_on("order.shipped", sight.ladders.of(order)["order.shipped"], journal)
+    if shipped is None or rung.wait is None:
+        return None
+    at = after(shipped.at, rung.wait, sight.calendar)
+    if at > sight.at:
+        return None
+    # A parcel that left before our care may arrive within it, if it is known when it left.
+    old = (shipped.old and not shipped.dated) or (sight.baseline is not None and at <= sight.baseline)
+    return Event("", at, ASSUMED, old, shipped.dated)
+
+
+def _is_no(value: str) -> bool:
+    """How plugins write that something has not happened; a day of zeros is what databases make of no date."""
+    return value.casefold() in ("0", "no", "false") or value.startswith("0000-00-00")
 
 
 def _moment(text: str) -> datetime | None:
@@ -254,6 +337,6 @@ def _moment(text: str) -> datetime | None:
         if text.isdigit() and len(text) == 10:
             return datetime.fromtimestamp(int(text), UTC)
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo is not None else None

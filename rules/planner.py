@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from adapters.model import LineItem, Order, Shipment
 from rules.conditions import Check, Scene
-from rules.events import ASSUMED, TRIGGER_STATUS, Event, Journal, Ladders, assumed_delivery, standing
+from rules.events import ASSUMED, PARCEL, TRIGGER_STATUS, Entries, Event, Journal, Ladders, assumed_delivery, standing
 from rules.rule import Rule, Step
 from rules.timing import Calendar, after, next_open
 
@@ -27,6 +27,9 @@ GRACE = timedelta(seconds=60)
 
 MESSAGE_EXPIRY = timedelta(days=7)
 """How late a message to a customer may be, unless its rule says otherwise."""
+
+BOOKED_LATE = timedelta(days=1)
+"""A parcel that is entered this long after the order's delivery was delivered with it; a later one is on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +44,21 @@ class Active:
 class Deed:
     """A recorded follow-up action: what is planned for, or was done about, one step of one rule.
 
-    `final` deeds are never planned again. `at` is when the state was reached. `order_id` is the order it was for.
+    `final` deeds are never planned again. `at` is when the state was reached, `event_at` when what it follows up
+    happened. `order_id` is the order it was for, `number` what people call that order; `action` counts from 1.
     """
 
     rule: str
     subject: str
     order_id: str
+    number: str
     step: str
     position: int
+    action: int
     state: State
     final: bool
     at: datetime
+    event_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +120,21 @@ class Plan:
     ask_at: datetime | None = None
 
 
+NOTHING = Plan()
+
+
 def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime) -> Plan:
     """The follow-ups that ought to exist for this order, each with its time."""
+    if not facts.deeds and all(event.old for event in journal):  # a first poll meets nothing else
+        rules = [active for active in rules if active.rule.backfill is not None]
+        if not rules and not facts.ladders.assumes:
+            return NOTHING
     wanted: list[Wanted] = []
     refused: dict[tuple[str, str], str] = {}
     moments: list[datetime] = []
-    if all(event.old for event in journal):
-        rules = [active for active in rules if active.rule.backfill is not None]
-    entries = standing(journal, facts.ladders) if rules else {}
+    entries = standing(facts.order, journal, facts.ladders)
     for active in rules:
-        entry = _anchor_kind(active.rule)
-        event = entries.get((entry, None))
-        if event is None and entry != _PARCEL:
-            continue
-        if event is not None and event.old and active.rule.backfill is None:
+        if _entry(active.rule, entries) is None:
             continue
         for verdict in _judge(active, facts, entries, now):
             if verdict.wanted is not None:
@@ -135,7 +143,7 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
                 refused[active.rule.id, verdict.subject.key] = verdict.outcome
             if verdict.ask_at is not None:
                 moments.append(verdict.ask_at)
-    assumed = assumed_delivery(journal, facts.ladders, facts.calendar, now)
+    assumed = assumed_delivery(facts.order, journal, facts.ladders, facts.calendar, now)
     if assumed is not None:
         moments.append(assumed)
     return Plan(tuple(wanted), refused, min(moments, default=None))
@@ -143,15 +151,14 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
 
 def explain(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime) -> Iterator[Verdict]:
     """Every rule's verdict on this order, those that the order never came near included."""
-    entries = standing(journal, facts.ladders)
+    entries = standing(facts.order, journal, facts.ladders)
     for active in rules:
         yield from _judge(active, facts, entries, now, thorough=True)
 
 
 def scene_of(facts: Facts, subject: Subject, journal: Journal, now: datetime) -> Scene:
     """What conditions and templates see of a subject; parcels know of a delivery that the order's status told."""
-    delivered = standing(journal, facts.ladders).get(("order.delivered", None))
-    return _scene(facts, subject, delivered, now)
+    return _scene(facts, subject, standing(facts.order, journal, facts.ladders), now)
 
 
 def subjects(rule: Rule, order: Order, person: str) -> tuple[Subject, ...]:
@@ -163,9 +170,10 @@ def subjects(rule: Rule, order: Order, person: str) -> tuple[Subject, ...]:
         case "customer":
             return (Subject(f"customer:{person}", *everything),)
         case "shipment":
+            parcels = {parcel.id: parcel for parcel in order.shipments}  # plugins may list one twice
             return tuple(
                 Subject(f"shipment:{order.id}:{each.id}", (each,), order.items, shipment=each)
-                for each in order.shipments
+                for each in parcels.values()
             )
         case "line_item":
             return tuple(
@@ -173,66 +181,108 @@ def subjects(rule: Rule, order: Order, person: str) -> tuple[Subject, ...]:
             )
 
 
-_PARCEL = "shipment.shipped"
-Entries = Mapping[tuple[str, str | None], Event]
-
-
-def _anchor_kind(rule: Rule) -> str:
-    if rule.trigger == "order.shipped" and rule.once_per == "shipment":
-        return _PARCEL
-    return TRIGGER_STATUS.get(rule.trigger, rule.trigger)
+# One rule on one subject --------------------------------------------------------------------------------------
 
 
 def _judge(
     active: Active, facts: Facts, entries: Entries, now: datetime, *, thorough: bool = False
 ) -> Iterator[Verdict]:
-    rule = active.rule
-    kind = _anchor_kind(rule)
-    found = subjects(rule, facts.order, facts.person)
+    found = subjects(active.rule, facts.order, facts.person)
     if not found:
-        yield Verdict(rule, None, f"the order has no {rule.once_per.replace('_', ' ')} yet")
+        what = active.rule.once_per.replace("_", " ")
+        yield Verdict(active.rule, None, f"the order has no {what} yet")
     for subject in found:
-        parcel = subject.shipment.id if kind == _PARCEL and subject.shipment is not None else None
-        event = entries.get((kind, parcel))
-        checks = [Check("trigger", rule.trigger, _told(event), event is not None)]
-        reason = _out_of_reach(active, facts, event, checks)
-        if event is None or (reason is not None and not thorough):
-            yield Verdict(rule, subject, reason or f"{rule.trigger} has not happened", tuple(checks))
-            continue
-        scene = _scene(facts, subject, entries.get(("order.delivered", None)), now)
-        holds = rule.conditions.hold(scene) and rule.stop_if.hold(scene)
-        if thorough or not holds:
+        yield _verdict(active, subject, facts, entries, now, thorough)
+
+
+def _verdict(
+    active: Active, subject: Subject, facts: Facts, entries: Entries, now: datetime, thorough: bool
+) -> Verdict:
+    rule = active.rule
+    event = _trigger(rule, subject, facts, entries)
+    progress = _progress(rule, subject, facts.deeds)
+    checks = [Check("trigger", rule.trigger, _told(event), event is not None)]
+    scene = _scene(facts, subject, entries, now)
+    obstacle = _obstacle(active, subject, event, progress, facts)
+    if obstacle is not None:
+        checks += obstacle.checks
+        if thorough and event is not None:
             checks += [*rule.conditions.explain(scene), *rule.stop_if.explain(scene)]
-        ask_at = _soonest(rule.conditions.flips_at(scene), rule.stop_if.flips_at(scene))
-        if reason is None and not holds:
-            reason = _in_words(next(check for check in checks if not check.held))
-        if reason is None:
-            reason = _taken_by_another_order(rule, subject, facts)
-        if reason is not None:
-            yield Verdict(rule, subject, reason, tuple(checks), ask_at=ask_at)
-            continue
-        wanted = _next_step(active, subject, event, facts)
-        outcome = "all steps are settled" if wanted is None else "wanted"
-        yield Verdict(rule, subject, outcome, tuple(checks), wanted, ask_at)
+        return Verdict(rule, subject, obstacle.reason, tuple(checks))
+    holds = rule.conditions.hold(scene) and rule.stop_if.hold(scene)
+    ask_at = _soonest(rule.conditions.flips_at(scene), rule.stop_if.flips_at(scene))
+    if thorough or not holds:
+        checks += [*rule.conditions.explain(scene), *rule.stop_if.explain(scene)]
+    if not holds:
+        reason = _in_words(next(check for check in checks if not check.held))
+        return Verdict(rule, subject, reason, tuple(checks), ask_at=ask_at)
+    assert event is not None  # it would have been an obstacle
+    wanted = _wanted(active, subject, event, progress, facts, entries)
+    return Verdict(rule, subject, "wanted", tuple(checks), wanted, ask_at)
 
 
-def _out_of_reach(active: Active, facts: Facts, event: Event | None, checks: list[Check]) -> str | None:
-    """Why the rule may not act on this event at all; adds what it looked at to `checks`."""
+class _Obstacle(NamedTuple):
+    """Why a rule may not act, whatever its conditions say."""
+
+    reason: str
+    checks: tuple[Check, ...] = ()
+
+
+def _obstacle(
+    active: Active, subject: Subject, event: Event | None, progress: _Progress, facts: Facts
+) -> _Obstacle | None:
     rule = active.rule
     if not rule.enabled:
-        checks.append(Check("enabled", "true", False, False))
-        return "the rule is switched off"
+        return _Obstacle("the rule is switched off", (Check("enabled", "true", False, False),))
     if facts.order.trashed:
-        checks.append(Check("order", "not in the trash", "in the trash", False))
-        return "the order is in the trash"
+        return _Obstacle("the order is in the trash", (Check("order", "not in the trash", "in the trash", False),))
     if event is None:
-        return f"{rule.trigger} has not happened"
-    if is_new(active, event) or is_backfilled(active, event, facts.calendar):
+        return _Obstacle(f"{rule.trigger} has not happened")
+    if not _is_in_reach(active, event, progress, facts.calendar):
+        what = "before the store was looked after" if event.old else "before the rule was switched on"
+        since = active.since.isoformat(timespec="seconds")
+        check = Check("switched on", f"{rule.trigger} after {since}", _told(event), False)
+        return _Obstacle(f"{rule.trigger} happened {what}", (check,))
+    if (other := _done_elsewhere(rule, subject, facts)) is not None:
+        once = f"once per {rule.once_per.replace('_', ' ')}"
+        return _Obstacle(f"{once}: {other}", (Check("once_per", once, other, False),))
+    if progress.step is None:
+        return _Obstacle("all steps are settled")
+    if progress.waits_for is not None:
+        return _Obstacle(f"waits until it is known what became of step '{progress.waits_for}'")
+    return None
+
+
+def _entry(rule: Rule, entries: Entries) -> Event | None:
+    """What sets the rule off, as far as it is the whole order's."""
+    return entries.get((TRIGGER_STATUS.get(rule.trigger, rule.trigger), None))
+
+
+def _trigger(rule: Rule, subject: Subject, facts: Facts, entries: Entries) -> Event | None:
+    """What sets the rule off for this subject: a parcel leaves and arrives by itself."""
+    event, parcel = _entry(rule, entries), subject.shipment
+    if event is None or parcel is None:
+        return event
+    if rule.trigger == "order.shipped" and facts.ladders.counts_parcels:
+        return entries.get((PARCEL, parcel.id))
+    if rule.trigger == "order.delivered" and not _arrived_with(parcel, event):
         return None
-    what = "before the store was looked after" if event.old else "before the rule was switched on"
-    since = active.since.isoformat(timespec="seconds")
-    checks.append(Check("switched on", f"{rule.trigger} after {since}", _told(event), False))
-    return f"{rule.trigger} happened {what}"
+    return event
+
+
+def _arrived_with(parcel: Shipment, delivered: Event) -> bool:
+    """Whether the order's delivery was this parcel's, too."""
+    return parcel.shipped_at is None or parcel.shipped_at <= delivered.at + BOOKED_LATE
+
+
+def _is_in_reach(active: Active, event: Event, progress: _Progress, calendar: Calendar) -> bool:
+    """Whether the rule may act on this event. What it has begun it goes on with, whatever the event is replaced by."""
+    began_at = progress.began_at
+    return (
+        is_new(active, event)
+        or is_backfilled(active, event, calendar)
+        or (began_at is not None and began_at >= active.since - GRACE)
+    )
 
 
 def is_new(active: Active, event: Event) -> bool:
@@ -248,73 +298,134 @@ def is_backfilled(active: Active, event: Event, calendar: Calendar) -> bool:
     return backfill is True or after(event.at, backfill, calendar) >= active.since
 
 
+def _done_elsewhere(rule: Rule, subject: Subject, facts: Facts) -> str | None:
+    """Where else the one time was, or is to be, that this rule acts for the subject."""
+    order = facts.order.id
+    for deed in facts.deeds:
+        if deed.rule != rule.id or (deed.state == "skipped" and not deed.final):
+            continue
+        if deed.subject == subject.key and deed.order_id != order:
+            return f"this one was for order {deed.number}"
+        if deed.subject != subject.key and deed.order_id == order and deed.state != "pending":
+            kind = deed.subject.partition(":")[0]
+            if kind != rule.once_per or kind == "customer":
+                return "the rule acted on this order before its customer, or 'once_per', was changed"
+    return None
+
+
+class _Progress(NamedTuple):
+    """How far a rule has come with a subject.
+
+    `step` is the next one (None at the end), `settled_at` since when the one before is settled. `began_at` is when
+    the event was that the first thing done followed up. `waits_for` is another step, of which nobody knows yet what
+    became of it.
+    """
+
+    step: Step | None
+    settled_at: datetime | None = None
+    began_at: datetime | None = None
+    waits_for: str | None = None
+
+
+def _progress(rule: Rule, subject: Subject, deeds: Sequence[Deed]) -> _Progress:
+    steps = {step.id: step for step in rule.steps}
+    of_step: dict[str, list[Deed]] = {}
+    for deed in deeds:
+        if deed.rule == rule.id and deed.subject == subject.key and not _is_dropped(deed, steps.get(deed.step)):
+            of_step.setdefault(deed.step, []).append(deed)
+    if not of_step:
+        return _Progress(rule.steps[0])
+    settled = [deed for its in of_step.values() if all(map(_is_settled, its)) for deed in its]
+    # A step that the rule no longer has was where it was when it was planned: nothing up to there is done again.
+    passed = max((steps.get(deed.step, deed).position for deed in settled), default=0)
+    step = next((step for step in rule.steps if step.position > passed), None)
+    own = [deed for its in of_step.values() for deed in its]
+    open_ends = (deed.step for deed in own if deed.state in _OPEN and (step is None or deed.step != step.id))
+    return _Progress(
+        step,
+        max((deed.at for deed in settled), default=None),
+        min((deed.event_at for deed in own if deed.state in _BEGUN), default=None),
+        next(open_ends, None),
+    )
+
+
+_OPEN = frozenset({"unknown", "held"})
+_BEGUN = frozenset({"done", "unknown", "held"})
+
+
+def _is_dropped(deed: Deed, step: Step | None) -> bool:
+    """Whether the rule was edited, and its step does not have this action any more."""
+    return step is not None and deed.action > len(step.actions) and deed.state in ("pending", "skipped")
+
+
+def _is_settled(deed: Deed) -> bool:
+    return deed.state in ("done", "failed") or (deed.state == "skipped" and deed.final)
+
+
+def _wanted(
+    active: Active, subject: Subject, event: Event, progress: _Progress, facts: Facts, entries: Entries
+) -> Wanted:
+    """The next step, with its times."""
+    rule, step = active.rule, progress.step
+    assert step is not None  # its absence would have been an obstacle
+    start = _start(subject, event, progress, entries)
+    due = after(start, step.wait, facts.calendar) if step.wait is not None else start
+    backfilled = is_backfilled(active, event, facts.calendar)
+    late_from = max(due, active.since) if backfilled else due
+    expires_at = None
+    if rule.expires_after is not None:
+        expires_at = after(late_from, rule.expires_after, facts.calendar)
+    elif any(action.to_customer for action in step.actions):
+        expires_at = late_from + MESSAGE_EXPIRY
+    due_at = next_open(due, step.send_between, facts.calendar)
+    return Wanted(rule, subject, step, event, due_at, expires_at, backfilled)
+
+
+def _start(subject: Subject, event: Event, progress: _Progress, entries: Entries) -> datetime:
+    """What the wait counts from: the step before; else the event, or the parcel if that became known later."""
+    if progress.settled_at is not None and progress.began_at is not None:
+        return progress.settled_at
+    moments = [event.at]
+    if subject.shipment is not None and (parcel := entries.get((PARCEL, subject.shipment.id))) is not None:
+        moments.append(parcel.at)
+    if progress.settled_at is not None:  # and nothing has been done: then what happened anew counts anew
+        moments.append(progress.settled_at)
+    return max(moments)
+
+
+def _scene(facts: Facts, subject: Subject, entries: Entries, now: datetime) -> Scene:
+    delivered = entries.get(("order.delivered", None))
+    shipments = subject.shipments
+    if delivered is not None and delivered.source != ASSUMED and shipments:
+        shipments = tuple(
+            msgspec.structs.replace(each, delivered_at=delivered.at)
+            if each.delivered_at is None and _arrived_with(each, delivered)
+            else each
+            for each in shipments
+        )
+    return Scene(facts.order, shipments, subject.items, facts.calendar, now)
+
+
 def _told(event: Event | None) -> str | None:
     return None if event is None else f"{event.at.isoformat(timespec='seconds')} ({event.source})"
 
 
 def _in_words(check: Check) -> str:
+    """Why not, in a line that is kept, and shown to the staff: it tells nobody's name or address."""
+    if check.field.startswith(PERSONAL):
+        return f"{check.field} is not as wanted: {check.wanted}"
     saw = ", ".join(map(str, check.saw)) if isinstance(check.saw, list) else check.saw
     return f"{check.field} is {saw if saw not in (None, '') else 'missing'}, wanted {check.wanted}"
+
+
+PERSONAL = ("customer.", "order.billing.", "order.shipping.", "order.customer_note", "order.payment_url")
 
 
 def _soonest(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _scene(facts: Facts, subject: Subject, delivered: Event | None, now: datetime) -> Scene:
-    shipments = subject.shipments
-    if delivered is not None and delivered.source != ASSUMED and shipments:
-        shipments = tuple(
-            each if each.delivered_at else msgspec.structs.replace(each, delivered_at=delivered.at)
-            for each in shipments
-        )
-    return Scene(facts.order, shipments, subject.items, facts.calendar, now)
-
-
-def _taken_by_another_order(rule: Rule, subject: Subject, facts: Facts) -> str | None:
-    for deed in facts.deeds:
-        is_its = deed.rule == rule.id and deed.subject == subject.key and deed.order_id != facts.order.id
-        if is_its and (deed.state != "skipped" or deed.final):
-            return f"once per {rule.once_per}: this one was for order {deed.order_id}"
-    return None
-
-
-def _next_step(active: Active, subject: Subject, event: Event, facts: Facts) -> Wanted | None:
-    """The first step beyond what is settled; it waits from there."""
-    rule = active.rule
-    deeds = [deed for deed in facts.deeds if deed.rule == rule.id and deed.subject == subject.key]
-    passed, settled_at = _passed(rule, deeds)
-    step = next((step for step in rule.steps if step.position > passed), None)
-    if step is None:
-        return None
-    start = settled_at or event.at
-    waited = after(start, step.wait, facts.calendar) if step.wait is not None else start
-    due_at = next_open(waited, step.send_between, facts.calendar)
-    backfilled = is_backfilled(active, event, facts.calendar)
-    late_from = max(waited, active.since) if backfilled else waited
-    expires_at = None
-    if rule.expires_after is not None:
-        expires_at = after(late_from, rule.expires_after, facts.calendar)
-    elif any(action.to_customer for action in step.actions):
-        expires_at = late_from + MESSAGE_EXPIRY
-    return Wanted(rule, subject, step, event, due_at, expires_at, backfilled)
-
-
-def _passed(rule: Rule, deeds: Sequence[Deed]) -> tuple[int, datetime | None]:
-    """The furthest position that is settled, and since when. A step is settled when all its actions are."""
-    positions = {step.id: step.position for step in rule.steps}
-    passed, settled_at = 0, None
-    for step_id in {deed.step for deed in deeds}:
-        of_step = [deed for deed in deeds if deed.step == step_id]
-        if all(_is_settled(deed) for deed in of_step):
-            position = positions.get(step_id, of_step[0].position)
-            if position > passed:
-                passed, settled_at = position, max(deed.at for deed in of_step)
-    return passed, settled_at
-
-
-def _is_settled(deed: Deed) -> bool:
-    return deed.state in ("done", "failed") or (deed.state == "skipped" and deed.final)
+# The same customer, again -------------------------------------------------------------------------------------
 
 
 def cooling_down(rule: Rule, subject: str, deeds: Sequence[Deed], calendar: Calendar, now: datetime) -> datetime | None:

@@ -11,15 +11,20 @@ from textwrap import dedent
 
 import pytest
 
+from adapters.base import StoreAdapter
+from adapters.registry import create
 from adapters.sandbox.clock import MovableClock
+from adapters.sandbox.server import Request
 from adapters.sandbox.woocommerce import WooSandbox
+from connector.config import StoreConfig
 from connector.cycle import Report, run_cycle
 from connector.loading import Loaded, load
 from connector.opening import Client, open_client
-from connector.shop import Shop
+from connector.shop import Clock, Shop
 from connector.staff import Staff
-from connector.store import followups
+from connector.store import followups, stores
 from connector.store.followups import Followup
+from connector.store.stores import StoreState
 
 MONDAY = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 
@@ -51,6 +56,12 @@ class World:
     extra: str = ""
     store_keys: str = ""
     told: list[tuple[str, str]] = field(default_factory=list)
+    timeout: float = 0.5
+    """Seconds that the store has for an answer."""
+    reachable: bool = True
+    """Whether the staff can be told anything."""
+    edit: Callable[[str], str] = field(default=str)
+    """What is changed about the config file."""
     client: Client | None = None
 
     def rules(self, text: str, name: str = "rules.yaml") -> None:
@@ -69,10 +80,11 @@ class World:
         """As a restart does: read everything on disk, and open the state again."""
         self.close()
         config = CONFIG.format(url=self.store.url, extra=dedent(self.extra), store=indent(dedent(self.store_keys), 4))
-        (self.folder / "config.yaml").write_text(config)
+        (self.folder / "config.yaml").write_text(self.edit(config))
         loaded = load(self.folder / "config.yaml", {})
         assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
-        self.client = open_client(loaded, self.clock, staff=Staff(("json://staff",), self._tell))
+        staff = Staff(("json://staff",), self._tell)
+        self.client = open_client(loaded, self.clock, make_adapter=self._make_adapter, staff=staff)
 
     def close(self) -> None:
         if self.client is not None:
@@ -92,7 +104,7 @@ class World:
         self.clock.advance(timedelta(**span))
 
     def run_for(self, **span: float) -> None:
-        """Run a cycle every half hour for as long."""
+        """Run a cycle every half hour for that long."""
         end = self.clock() + timedelta(**span)
         while self.clock() < end:
             self.later(minutes=30)
@@ -105,11 +117,46 @@ class World:
 
     def notes(self, order: int) -> list[str]:
         """The private notes that we wrote on an order."""
-        return [n.text for n in self.store.notes(order) if not n.customer and not n.text.startswith("Order status changed")]
+        ours = (note for note in self.store.notes(order) if not note.customer)
+        return [note.text for note in ours if not note.text.startswith("Order status changed")]
+
+    def messages(self, order: int) -> list[str]:
+        """What the customer was mailed about an order."""
+        return [mail.body for mail in self.store.mails if mail.order_id == order]
+
+    def reasons(self, *states: str) -> list[str | None]:
+        return [row.reason for row in self.rows(*states)]
+
+    def states(self) -> list[str]:
+        """What has become of every action, as they were planned."""
+        return [row.state for row in self.rows()]
+
+    def store_state(self) -> StoreState:
+        with self.shop.database.read() as connection:
+            return stores.load(connection, self.shop.id)
+
+    def asked(self, run: Callable[[], object]) -> list[Request]:
+        """The requests that the store got while this ran."""
+        before = len(self.store.requests)
+        run()
+        return self.store.requests[before:]
+
+    def _make_adapter(self, config: StoreConfig, clock: Clock) -> StoreAdapter:
+        """As in earnest, but less patient, and without waiting before another try."""
+        settings = config.plain_settings()
+        return create(config.platform, **settings, clock=clock, timeout=self.timeout, sleep=lambda seconds: None)
 
     def _tell(self, urls: object, title: str, body: str) -> bool:
         self.told.append((title, body))
-        return True
+        return self.reachable
+
+
+def is_write(request: Request) -> bool:
+    return request.method != "GET"
+
+
+def lists_orders(request: Request) -> bool:
+    return request.method == "GET" and request.path.endswith("/orders")
 
 
 def indent(text: str, by: int = 2) -> str:

@@ -46,6 +46,10 @@ class Refused(Exception):
     """The action may not, or cannot, be done for this order: the follow-up is skipped with this reason."""
 
 
+class StaffNotReached(Exception):
+    """Nobody took a message to people of the shop, or to whom messages are redirected; it is tried again."""
+
+
 class Broken(Exception):
     """The action cannot be made ready because of a mistake (in a template, say): the follow-up fails, visibly."""
 
@@ -97,7 +101,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Undecidable:
-    """The platform cannot tell: a person has to."""
+    """The platform cannot tell, and a person has to; without a reason, it could not tell this time."""
 
     reason: str
 

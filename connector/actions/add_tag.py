@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import BeforeValidator, StringConstraints
 
 from adapters.base import Capability
-from connector.actions import Absent, ActionKind, Found, Prepared, Setting, Settlement, World
+from connector.actions import Absent, ActionKind, Found, Prepared, Setting, Settlement, Undecidable, World
 from rules.schema import ActionSpec
 
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=r"^[^,]+$")]
@@ -35,8 +35,10 @@ def perform(prepared: Prepared, world: World) -> None:
 
 
 def settle(prepared: Prepared, world: World, since: datetime, credited: Collection[str]) -> Settlement:
-    tags = {tag for order in world.adapter.get_orders([world.order_id]).orders for tag in order.tags}
-    return Found() if tags.issuperset(prepared.tags) else Absent()
+    order = next(iter(world.adapter.get_orders([world.order_id]).orders), None)
+    if order is None:
+        return Undecidable("")
+    return Found() if set(order.tags).issuperset(prepared.tags) else Absent()
 
 
 ACTION = ActionKind("add_tag", AddTag, prepare, perform, settle, needs=Capability.TAGS)

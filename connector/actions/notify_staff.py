@@ -6,8 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import ClassVar
 
-from adapters.errors import Unavailable
-from connector.actions import Absent, ActionKind, Prepared, Setting, Settlement, World
+from connector.actions import Absent, ActionKind, Prepared, Setting, Settlement, StaffNotReached, World
 from rules.schema import ActionSpec, Text
 
 
@@ -24,8 +23,8 @@ def prepare(spec: NotifyStaff, setting: Setting) -> Prepared:
 
 def perform(prepared: Prepared, world: World) -> None:
     assert prepared.text is not None
-    if not world.staff.tell(prepared.text.splitlines()[0][:100], prepared.text):
-        raise Unavailable("the staff could not be reached; check the addresses under 'staff'")
+    if not world.staff.tell(prepared.text.strip().splitlines()[0][:100], prepared.text):
+        raise StaffNotReached("the staff could not be reached; check the addresses under 'staff'")
 
 
 def settle(prepared: Prepared, world: World, since: datetime, credited: Collection[str]) -> Settlement:

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import model_validator
 
 from adapters.base import Capability
-from adapters.errors import Unavailable, Unsupported
+from adapters.errors import Unsupported
 from connector.actions import (
     Absent,
     ActionKind,
@@ -18,6 +18,7 @@ from connector.actions import (
     Refused,
     Setting,
     Settlement,
+    StaffNotReached,
     Undecidable,
     World,
 )
@@ -66,7 +67,7 @@ def perform(prepared: Prepared, world: World) -> str | None:
     if world.redirect is None:
         return world.adapter.add_note(world.order_id, prepared.text)
     if not world.redirect.tell(prepared.subject or "A message to a customer, redirected", prepared.text):
-        raise Unavailable(f"{prepared.redirected_to} could not be reached")
+        raise StaffNotReached(f"{prepared.redirected_to} could not be reached")
     return None
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
 from adapters.base import Capability
-from connector.actions import ActionKind, Found, Prepared, Setting, Settlement, Undecidable, World
+from connector.actions import Absent, ActionKind, Found, Prepared, Setting, Settlement, Undecidable, World
 from rules.schema import ActionSpec
+
+_CLOCK_GRAIN = timedelta(seconds=2)
+"""Orders are dated, and clocks compared, in whole seconds."""
 
 
 def _plain(status: str) -> str:
@@ -36,9 +39,13 @@ def perform(prepared: Prepared, world: World) -> None:
 
 
 def settle(prepared: Prepared, world: World, since: datetime, credited: Collection[str]) -> Settlement:
-    statuses = [order.status for order in world.adapter.get_orders([world.order_id]).orders]
-    if prepared.status in statuses:
+    order = next(iter(world.adapter.get_orders([world.order_id]).orders), None)
+    if order is None:
+        return Undecidable("")
+    if order.status == prepared.status:
         return Found()
+    if order.modified_at < since + (world.adapter.skew or timedelta(0)) - _CLOCK_GRAIN:
+        return Absent()  # nobody has written to the order since
     return Undecidable("the order has another status now: it may never have got this one, or has moved on since")
 
 

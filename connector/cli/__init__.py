@@ -10,6 +10,7 @@ import ast
 import os
 import pkgutil
 import sys
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -49,9 +50,13 @@ def _first_line(file: Path) -> str:
     return docstring.partition("\n")[0]
 
 
+# A traceback with its surroundings would show what is nobody's business.
+_PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False}
+
+
 def _load(name: str) -> Any:
     module = import_module(f"{__name__}.{name.replace('-', '_')}")
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app = typer.Typer(**_PLAIN)
     function = getattr(module, name.replace("-", "_"))
     app.command(name, cls=_Command, help=module.__doc__, no_args_is_help=False)(function)
     return typer.main.get_command(app)
@@ -67,6 +72,9 @@ class _Commands(TyperGroup):
         return None if file is None else TyperCommand(cmd_name, callback=None, help=_first_line(file))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in _files() and not args[0].startswith("-"):
+            close = get_close_matches(args[0], _files(), n=1)
+            ctx.fail(f"there is no command '{args[0]}'" + (f"; did you mean '{close[0]}'?" if close else ""))
         name, _, rest = super().resolve_command(ctx, args)
         return name, _load(str(name)), rest
 
@@ -98,7 +106,7 @@ def _tell(stop: Stop, *, as_json: bool) -> None:
 
 # What stands before the command ---------------------------------------------------------------------------------
 
-_app = typer.Typer(cls=_Commands, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+_app = typer.Typer(cls=_Commands, no_args_is_help=True, **_PLAIN)
 
 
 def _print_version(wanted: bool) -> None:

@@ -85,9 +85,9 @@ def find_store(clients: Clients, wanted: str) -> tuple[Loaded, StoreConfig]:
     return found[0]
 
 
-def no_such(noun: str, wanted: str, known: Collection[str]) -> str:
-    """What to say of a name that nothing has."""
+def no_such(noun: str, wanted: str, known: Collection[str], where: str = "") -> str:
+    """What to say of a name that nothing has (`where`: there, that is)."""
     hint = did_you_mean(wanted, known)
     if not hint:
         hint = f"; there is {', '.join(sorted(known))}" if 0 < len(known) <= 20 else ""
-    return f"there is no {noun} '{wanted}'{hint}"
+    return f"there is no {noun} '{wanted}'{where}{hint}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
 
-from rich.table import Table
+from rich.console import Group
 
 from connector.cli._clients import Clients
 from connector.cli._screen import clean, iso, local, table
@@ -37,24 +37,30 @@ def rows_json(clients: Clients, found: Found) -> list[dict[str, object]]:
     return [clients.labelled(loaded, row_json(row)) for loaded, row in found]
 
 
-def rows_table(clients: Clients, found: Found, *, when: str, with_state: bool) -> Table:
-    """The rows for people: times in the store's zone, which is named at the top where it is one for all."""
+def rows_table(clients: Clients, found: Found, *, when: str, with_state: bool) -> Group:
+    """The rows for people, in 80 columns: times in the store's zone, which is named below."""
     zones = {zone_of(loaded, row.store) for loaded, row in found}
-    one_zone = len(zones) == 1
+    several_zones = len(zones) > 1
     several_stores = clients.several or len({row.store for _, row in found}) > 1
-    headers = ["Id", f"{when} ({next(iter(zones))})" if one_zone else when]
-    headers += ["Store"] * several_stores + ["Order", "Rule", "Action"] + ["State"] * with_state + ["Why"]
-    made = table(*headers)
-    made.columns[0].no_wrap = made.columns[2 + several_stores].no_wrap = True
+    last = ["State"] if with_state else ["Note"] if any(row.reason for _, row in found) else []
+    made = table("Id", when, *["Store"] * several_stores, "Order", "What", *last)
+    for column in made.columns:
+        column.no_wrap = column.header == "Id" or (column.header == when and not several_zones)
     for loaded, row in found:
         zone = zone_of(loaded, row.store)
         time = local(row.due_at if row.state == "pending" else row.at, zone)
         store = f"{clients.name(loaded)}/{row.store}" if clients.several else row.store
-        cells = [str(row.id), time if one_zone else f"{time} ({zone})"]
-        cells += [store] * several_stores + [clean(row.number), f"{row.rule}, step {row.position}", action_of(row)]
-        cells += [row.state] * with_state + [clean(row.reason)]
+        cells = [str(row.id), f"{time} ({zone})" if several_zones else time, *[store] * several_stores]
+        cells += [clean(row.number), f"{row.rule}, step {row.position}: {action_of(row)}"]
+        cells += [_state(row)] if with_state else [clean(row.reason)] * len(last)
         made.add_row(*cells)
-    return made
+    return Group(made) if several_zones else Group(made, f"Times are {next(iter(zones))}.")
+
+
+def _state(row: Followup) -> str:
+    """The state, and the reason where there is one: `skipped: …`."""
+    reason = clean(row.reason)
+    return reason if reason.startswith(row.state) else f"{row.state}: {reason}" if reason else row.state
 
 
 def action_of(row: Followup) -> str:

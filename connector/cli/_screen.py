@@ -23,7 +23,7 @@ def print_json(result: object) -> None:
 
 def table(*headers: str) -> Table:
     """An empty table; text that does not fit its column is wrapped, never cut."""
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", expand=False)
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for header in headers:
         made.add_column(header, overflow="fold")
     return made

@@ -70,7 +70,7 @@ def _chosen(held: Found, which: Sequence[str]) -> Found:
     if unknown:
         raise Stop(
             Exit.MISTAKE,
-            *(no_such("rule or action held for approval by the id", name, sorted(rules | ids)) for name in unknown),
+            *(no_such("rule or action", name, rules, " of which something is held for approval") for name in unknown),
         )
     wanted = set(which)
     return [(loaded, row) for loaded, row in held if row.rule in wanted or str(row.id) in wanted - rules]
@@ -99,8 +99,8 @@ def _show(rows: Sequence[Followup], *, drop: bool) -> None:
         return
     verb = "Dropped" if drop else "Let go"
     for rule, of_rule in by_rule(rows).items():
-        numbers = ", ".join(dict.fromkeys(clean(row.number) for row in of_rule[:SHOWN]))
-        more = ", …" if len(of_rule) > SHOWN else ""
-        screen.print(f"{verb}: {count(len(of_rule), 'action')} of rule '{rule}' (order {numbers}{more})")
+        numbers = list(dict.fromkeys(clean(row.number) for row in of_rule))
+        some = ", ".join(numbers[:SHOWN]) + (", …" if len(numbers) > SHOWN else "")
+        screen.print(f"{verb}: {count(len(of_rule), 'action')} of rule '{rule}' (order {some})")
     if not drop:
         screen.print("The next run does them, within the hours that each rule keeps.")

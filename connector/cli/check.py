@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.padding import Padding
 
-from connector.actions import known_actions
 from connector.cli._clients import Clients, load_clients
 from connector.cli._exits import Exit, Trouble, worst
 from connector.cli._options import CONFIG, AsJson, ConfigPath
@@ -107,8 +106,9 @@ def _show(screen: Console, clients: Clients, loaded: Loaded) -> None:
         screen.print(f"  Customers get nothing: all messages go to {config.redirect_to} (mode: redirect).")
     elif config.mode == "dry":
         screen.print("  Nothing is sent or written (mode: dry).")
-    for names, rules in _same_rules(loaded).items():
-        of = f" of {', '.join(names)}" if len(set(loaded.rules.values())) > 1 else ""
+    alike = _same_rules(loaded)
+    for names, rules in alike.items():
+        of = f" of {', '.join(names)}" if len(alike) > 1 else ""
         off = sum(not rule.enabled for rule in rules)
         switched = f", {off} of them switched off" if off else ""
         screen.print(f"\n{count(len(rules), 'rule')}{of}{switched}; {count(len(loaded.templates), 'template')}.\n")
@@ -116,8 +116,7 @@ def _show(screen: Console, clients: Clients, loaded: Loaded) -> None:
             made = table("Rule", "After", "What it does, and when")
             made.columns[0].no_wrap = True
             for rule in rules:
-                steps = "\n".join(_step(step) for step in rule.steps)
-                made.add_row(rule.id, rule.trigger, steps if rule.enabled else f"(off) {steps}")
+                made.add_row(rule.id, rule.trigger, _steps(rule))
             screen.print(Padding(made, (0, 0, 0, 2)))
     screen.print()
 
@@ -131,8 +130,14 @@ def _same_rules(loaded: Loaded) -> dict[tuple[str, ...], tuple[Rule, ...]]:
     return stores
 
 
+def _steps(rule: Rule) -> str:
+    lines = [_step(step) for step in rule.steps]
+    if len(lines) > 1:
+        lines = [f"{number}. {line}" for number, line in enumerate(lines, start=1)]
+    return "\n".join(lines if rule.enabled else ["switched off:", *lines])
+
+
 def _step(step: Step) -> str:
     wait = f"{step.wait} later" if step.wait is not None else "at once"
     hours = f", within {step.send_between}" if step.send_between is not None else ""
-    doing = ", then ".join(known_actions()[action.kind].name for action in step.actions)
-    return f"{step.position}. {wait}{hours}: {doing}"
+    return f"{wait}{hours}: {', then '.join(action.kind for action in step.actions)}"

@@ -5,6 +5,7 @@ It asks the recorded state, not the store: what it tells is how things stood whe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -28,7 +29,8 @@ from connector.store.followups import Followup
 from connector.store.orders import Known
 from connector.store.stores import StoreState
 from rules.conditions import Check
-from rules.planner import Active, Facts, Verdict, explain as verdicts_on
+from rules.planner import Active, Facts, Verdict
+from rules.planner import explain as verdicts_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def _story(connection: sa.Connection, loaded: Loaded, store: StoreConfig, number
     id_ = orders.find(connection, store.id, number)
     if id_ is None:
         near = orders.numbers_like(connection, store.id, number.removeprefix("#"), limit=5)
-        raise Stop(Exit.MISTAKE, no_such("order", number, near) + f" in '{store.id}', as far as it has been polled")
+        raise Stop(Exit.MISTAKE, no_such("order", number, near, f" in '{store.id}', as far as it has been polled"))
     known = orders.load(connection, store.id, [id_])[id_]
     state = stores.load(connection, store.id)
     active = _active(connection, loaded, store, state)
@@ -191,7 +193,7 @@ def _tree(story: Story, verdict: Verdict, zone: tzinfo) -> Tree:
     about = f" ({_subject(verdict)})" if verdict.subject is not None and verdict.rule.once_per != "order" else ""
     tree = Tree(f"{verdict.rule.id}{about}: {clean(verdict.outcome)}")
     for check in verdict.checks:
-        tree.add(_condition(check))
+        tree.add(_condition(check, zone))
     recorded = story.of(verdict)
     for row in recorded:
         tree.add(_line(row, zone))
@@ -217,10 +219,15 @@ def _subject(verdict: Verdict) -> str:
     return "once for this customer"
 
 
-def _condition(check: Check) -> str:
+def _condition(check: Check, zone: tzinfo) -> str:
     saw = ", ".join(map(str, check.saw)) if isinstance(check.saw, list) else check.saw
     told = "nothing" if saw in (None, "") else clean(str(saw))
-    return f"{'✓' if check.held else '✗'} {check.field}: wanted {clean(check.wanted)}; saw {told}"
+    line = f"{'✓' if check.held else '✗'} {check.field}: wanted {clean(check.wanted)}; saw {told}"
+    return _MOMENT.sub(lambda found: local(datetime.fromisoformat(found[0]), zone), line)
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
+"""A time as conditions tell what they saw: UTC."""
 
 
 def _line(row: Followup, zone: tzinfo) -> str:

@@ -18,7 +18,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-import structlog
 import typer
 
 from connector.cli._clients import Clients, find_store, load_clients
@@ -33,11 +32,8 @@ from connector.loading import Loaded
 from connector.lock import Locked, locked
 from connector.opening import Client, open_client
 from connector.poller import Progress
-from connector.shop import Shop
 from connector.staff import Staff
 from connector.store import followups
-
-log = structlog.get_logger()
 
 
 def run(
@@ -185,7 +181,7 @@ def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
     """SIGTERM and Ctrl-C let the work in hand be finished; a second one does not wait."""
 
     def on_signal(number: int, _: object) -> None:
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
         stop.set()
 
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -213,7 +209,8 @@ def _cycle_all(
             return run_cycle(shop, stop, accept_store=accept, progress=bars[number])
 
         reports = dict(zip(names, pool.map(cycle, range(len(shops))), strict=True))
-    return Done(reports, sum(map(_held, opened)), [row for client in opened for row in _would_do(client, began)])
+    held = sum(_held(client, began) for client in opened)
+    return Done(reports, held, [row for client in opened for row in _would_do(client, began)])
 
 
 @contextmanager
@@ -236,9 +233,11 @@ def _progress(names: Sequence[str]) -> Iterator[list[Progress | None]]:
         yield [bar(name) for name in names]
 
 
-def _held(client: Client) -> int:
+def _held(client: Client, began: datetime) -> int:
+    """How much waits for a person; what only a dry run held does not."""
     with client.database.read() as connection:
-        return len(followups.in_state(connection, ["held"]))
+        rows = followups.in_state(connection, ["held"])
+    return sum(client.mode != "dry" or row.at < began for row in rows)
 
 
 def _would_do(client: Client, since: datetime) -> Found:
@@ -322,7 +321,7 @@ def _run_on(path: Path, clients: Clients, mode: Mode | None) -> Exit:
                 return open_all(fresh)
             except Stop as stop:
                 for problem in stop.problems:
-                    log.error("reload", problem=str(problem))
+                    print(problem, file=sys.stderr)  # noqa: T201
                 return None
 
         run_daemon(open_all(clients), reload)

@@ -22,7 +22,8 @@ from connector.cli._screen import console, count, print_json
 from connector.cli._state import known_shop, next_good_time, now, plan_again, state_of, with_state
 from connector.loading import Loaded
 from connector.lock import Locked, locked
-from connector.settling import record_done, settle as ask_store
+from connector.settling import record_done
+from connector.settling import settle as ask_store
 from connector.store import followups
 from connector.store.database import Database
 from connector.store.followups import Followup
@@ -105,7 +106,7 @@ def _ask_the_stores(database: Database, loaded: Loaded, rows: Sequence[Followup]
                         if row.store == store.id:
                             ask_store(shop, row, Tally())
                 except AdapterError as error:
-                    log.error("store cannot be asked", store=store.id, reason=str(error))
+                    log.warning("store cannot be asked", store=store.id, reason=str(error))
                     code = Exit.FAILED
                 finally:
                     shop.adapter.close()

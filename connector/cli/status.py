@@ -15,7 +15,7 @@ from rich.padding import Padding
 from connector.cli._clients import Clients, load_clients
 from connector.cli._exits import Exit, worst
 from connector.cli._options import CONFIG, AsJson, ConfigPath
-from connector.cli._rows import rows_json, rows_table
+from connector.cli._rows import by_rule, rows_json, rows_table
 from connector.cli._screen import ago, clean, console, count, iso, local, print_json
 from connector.cli._state import exists, now, state_of
 from connector.config import StoreConfig
@@ -156,17 +156,19 @@ def _polled(each: Status) -> str:
 
 
 def _show_held(screen: Console, clients: Clients, each: Status) -> None:
-    for kind, cure in (
-        ("approval", "'aftersale approve' lets them go, with --drop drops them; name a rule or ids for some only."),
-        ("outcome", "Look in the shop whether it went out, then: 'aftersale settle ID --sent' or '--not-sent'."),
-    ):
-        rows = [row for row in each.held if row.held_for == kind]
-        if rows:
-            screen.print(
-                f"\n  {count(len(rows), 'action')} held for your {'approval' if kind == 'approval' else 'word'}:"
-            )
-            found = [(each.loaded, row) for row in rows[:SHOWN]]
-            screen.print(Padding(rows_table(clients, found, when="Since", with_state=False), (0, 0, 0, 2)))
-            if len(rows) > SHOWN:
-                screen.print(f"  … and {len(rows) - SHOWN:,} more.")
-            screen.print(Padding(cure, (0, 0, 0, 2)))
+    for_approval = [row for row in each.held if row.held_for == "approval"]
+    for rule, rows in by_rule(for_approval).items():
+        numbers = list(dict.fromkeys(clean(row.number) for row in rows))
+        of = ", ".join(numbers[:SHOWN]) + (", …" if len(numbers) > SHOWN else "")
+        told = f"Held for your approval: {count(len(rows), 'action')} of rule '{rule}', for order {of}. "
+        cure = f"'aftersale approve {rule}' lets them go, with --drop drops them."
+        screen.print(Padding(f"{told}({clean(rows[0].reason)}) {cure}", (0, 0, 0, 2)), style="yellow")
+    for_a_word = [row for row in each.held if row.held_for == "outcome"]
+    if for_a_word:
+        screen.print(f"\n  {count(len(for_a_word), 'action')} held, as the store cannot tell whether they happened:")
+        found = [(each.loaded, row) for row in for_a_word[:SHOWN]]
+        screen.print(Padding(rows_table(clients, found, when="Since", with_state=False), (0, 0, 0, 2)))
+        if len(for_a_word) > SHOWN:
+            screen.print(f"  … and {len(for_a_word) - SHOWN:,} more.")
+        cure = "Look in the shop whether it went out; then 'aftersale settle ID --sent', or '--not-sent' to try again."
+        screen.print(Padding(cure, (0, 0, 0, 2)))

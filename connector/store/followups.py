@@ -54,7 +54,19 @@ class Followup:
     @property
     def deed(self) -> Deed:
         """The row as the planner knows it."""
-        return Deed(self.rule, self.subject, self.order_id, self.step, self.position, self.state, self.final, self.at)
+        return Deed(
+            rule=self.rule,
+            subject=self.subject,
+            order_id=self.order_id,
+            number=self.number,
+            step=self.step,
+            position=self.position,
+            action=self.action,
+            state=self.state,
+            final=self.final,
+            at=self.at,
+            event_at=self.event_at,
+        )
 
 
 _columns = [followups.c[name] for name in Followup.__dataclass_fields__]
@@ -80,10 +92,22 @@ def of_people(connection: sa.Connection, store: str, people: Collection[str], ru
     return _read(connection, _rows(*chosen).order_by(followups.c.id))
 
 
-def due(connection: sa.Connection, store: str, now: datetime, limit: int) -> list[Followup]:
-    """What is due in this store, the longest waiting first."""
-    chosen = (followups.c.store == store, followups.c.state == "pending", followups.c.due_at <= now)
-    return _read(connection, _rows(*chosen).order_by(followups.c.due_at, followups.c.id).limit(limit))
+def due(connection: sa.Connection, store: str, now: datetime, paused: Collection[str], limit: int) -> list[Followup]:
+    """What may be done now in this store, the longest waiting first.
+
+    Left out are paused rules, and what stands beside an action of its step that awaits its outcome or a person.
+    """
+    beside = followups.alias("beside")
+    awaited = sa.exists().where(
+        *(beside.c[name] == followups.c[name] for name in ("store", "rule", "subject", "step")),
+        beside.c.state.in_(["unknown", "held"]),
+    )
+    query = _rows(*_due(store, now), ~awaited, followups.c.rule.not_in(paused))
+    return _read(connection, query.order_by(followups.c.due_at, followups.c.id).limit(limit))
+
+
+def _due(store: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return followups.c.store == store, followups.c.state == sa.literal_column("'pending'"), followups.c.due_at <= now
 
 
 def of_step(connection: sa.Connection, store: str, rule: str, subject: str, step: str) -> list[Followup]:
@@ -138,23 +162,28 @@ def counts(connection: sa.Connection, store: str) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query.group_by(followups.c.state))}
 
 
-def busy_rules(connection: sa.Connection, store: str, now: datetime, since: datetime) -> dict[str, int]:
-    """By rule: its steps that are due, or were acted on or held since, without a person's approval."""
-    unapproved = followups.c.approved.is_(False)
-    due_now = sa.and_(followups.c.state == "pending", followups.c.due_at <= now)
-    acted = sa.and_(followups.c.state.in_(["done", "unknown", "held"]), followups.c.at >= since)
-    totals: dict[str, int] = {}
-    for chosen in (due_now, acted):
-        one_a_step = (
-            sa.select(followups.c.rule, followups.c.subject, followups.c.step)
-            .where(followups.c.store == store, unapproved, chosen)
-            .distinct()
-            .subquery()
-        )
-        query = sa.select(one_a_step.c.rule, sa.func.count()).group_by(one_a_step.c.rule)
-        for rule, count in connection.execute(query):
-            totals[rule] = totals.get(rule, 0) + count
-    return totals
+def due_rules(connection: sa.Connection, store: str, now: datetime) -> list[str]:
+    """The rules of which something is due that no person has approved."""
+    query = sa.select(followups.c.rule).where(*_due(store, now), followups.c.approved.is_(False))
+    return list(connection.scalars(query.distinct().order_by(followups.c.rule)))
+
+
+def busy_steps(connection: sa.Connection, store: str, rule: str, now: datetime, since: datetime) -> int:
+    """How many steps of this rule are due, or were acted on or held since, without a person's approval."""
+    of_step = (followups.c.subject, followups.c.step)
+    of_rule = (followups.c.store == store, followups.c.rule == rule, followups.c.approved.is_(False))
+    acted = followups.c.state.in_(["done", "unknown", "held"])
+    steps = sa.union(
+        sa.select(*of_step).where(*of_rule, *_due(store, now)),
+        sa.select(*of_step).where(*of_rule, acted, followups.c.at > since),
+    )
+    return connection.scalar(sa.select(sa.func.count()).select_from(steps.subquery())) or 0
+
+
+def is_held(connection: sa.Connection, store: str, rule: str) -> bool:
+    """Whether something of this rule awaits a person's approval."""
+    chosen = (followups.c.store == store, followups.c.rule == rule, followups.c.state == sa.literal_column("'held'"))
+    return bool(connection.scalar(sa.select(sa.exists().where(*chosen, followups.c.held_for == "approval"))))
 
 
 def credited(connection: sa.Connection, store: str, order_id: str) -> set[str]:
@@ -173,6 +202,13 @@ def update(connection: sa.Connection, ids: Iterable[int], **values: object) -> i
     """Change these rows; returns how many there were."""
     result = connection.execute(sa.update(followups).where(followups.c.id.in_(list(ids))).values(**values))
     return result.rowcount
+
+
+def put_off(connection: sa.Connection, step: Followup, due_at: datetime, reason: str | None) -> None:
+    """All that is pending of this action's step waits until then: its actions stay together, and in their order."""
+    rows = of_step(connection, step.store, *step.of_step)
+    waiting = [row.id for row in rows if row.state == "pending"]
+    update(connection, waiting, due_at=due_at, reason=reason)
 
 
 def update_each(connection: sa.Connection, rows: Sequence[dict[str, object]]) -> None:
@@ -194,13 +230,7 @@ def hold(connection: sa.Connection, store: str, rule: str, now: datetime, reason
     """Hold what is due of this rule until a person approves; returns how many actions."""
     result = connection.execute(
         sa.update(followups)
-        .where(
-            followups.c.store == store,
-            followups.c.rule == rule,
-            followups.c.state == "pending",
-            followups.c.due_at <= now,
-            followups.c.approved.is_(False),
-        )
+        .where(*_due(store, now), followups.c.rule == rule, followups.c.approved.is_(False))
         .values(state="held", held_for="approval", at=now, reason=reason)
     )
     return result.rowcount
@@ -211,7 +241,6 @@ def rename_rule(connection: sa.Connection, store: str, old: str, new: str) -> No
     connection.execute(sa.update(followups).where(followups.c.store == store, followups.c.rule == old).values(rule=new))
 
 
-def expired(connection: sa.Connection, store: str, now: datetime) -> list[Followup]:
+def expired(connection: sa.Connection, store: str, now: datetime, limit: int) -> list[Followup]:
     """Pending ones that may not be done any more, this late."""
-    chosen = (followups.c.store == store, followups.c.state == "pending", followups.c.due_at <= now)
-    return _read(connection, _rows(*chosen, followups.c.expires_at < now))
+    return _read(connection, _rows(*_due(store, now), followups.c.expires_at < now).limit(limit))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
 
 from adapters.model import Order
 from connector.store.tables import orders, quarantine
@@ -25,7 +28,8 @@ class Known:
     raw: bytes
     journal: Journal
     person: str
-    ask_at: datetime | None
+    open: bool
+    was_missing: bool
 
     @property
     def order(self) -> Order:
@@ -52,16 +56,21 @@ def encode(order: Order) -> bytes:
 def load(connection: sa.Connection, store: str, ids: Sequence[str]) -> dict[str, Known]:
     """The known ones among these orders, by id."""
     rows = connection.execute(_LOAD, {"store": store, "ids": list(ids)}) if ids else ()
-    return {row.id: Known(row.facts, _decode_journal(row.journal), row.person, row.ask_at) for row in rows}
+    return {
+        row.id: Known(row.facts, _decode_journal(row.journal), row.person, row.open, row.missing_since is not None)
+        for row in rows
+    }
 
 
-_LOAD = sa.select(orders.c.id, orders.c.facts, orders.c.journal, orders.c.person, orders.c.ask_at).where(
+_KNOWN = (orders.c.id, orders.c.facts, orders.c.journal, orders.c.person, orders.c.open, orders.c.missing_since)
+_LOAD = sa.select(*_KNOWN).where(
     orders.c.store == sa.bindparam("store"), orders.c.id.in_(sa.bindparam("ids", expanding=True))
 )
 
 
 def save(connection: sa.Connection, store: str, seen: Iterable[Seen]) -> None:
     """Store these orders, new or known."""
+    statement, when = _saving(connection.dialect)
     rows = [
         {
             "store": store,
@@ -71,16 +80,24 @@ def save(connection: sa.Connection, store: str, seen: Iterable[Seen]) -> None:
             "facts": each.raw,
             "journal": _encode(each.journal),
             "open": each.open,
-            "ask_at": each.ask_at,
+            "ask_at": when(each.ask_at),
             "missing_since": None,
         }
         for each in seen
     ]
     if rows:
-        connection.execute(_SAVE, rows)
+        connection.exec_driver_sql(statement, rows)
 
 
-_SAVE = sa.insert(orders).prefix_with("OR REPLACE", dialect="sqlite")
+@cache
+def _saving(dialect: Dialect) -> tuple[str, Callable[[datetime | None], Any]]:
+    """The statement as the driver takes it, and what it makes of a time.
+
+    Thousands of orders come at once: SQLAlchemy's look at each value would cost as much as SQLite's work.
+    """
+    named = type(dialect)(paramstyle="named" if dialect.name == "sqlite" else "pyformat")
+    insert = sa.insert(orders).prefix_with("OR REPLACE", dialect="sqlite")
+    return str(insert.compile(dialect=named)), orders.c.ask_at.type.bind_processor(dialect) or (lambda when: when)
 
 
 def find(connection: sa.Connection, store: str, number: str) -> str | None:
@@ -108,11 +125,14 @@ def set_ask_at(connection: sa.Connection, store: str, order_id: str, ask_at: dat
     connection.execute(sa.update(orders).where(orders.c.store == store, orders.c.id == order_id).values(ask_at=ask_at))
 
 
-def ask_all_again(connection: sa.Connection, store: str, now: datetime, ids: sa.ScalarSelect[str] | None) -> None:
-    """Plan these orders again at once; all of the store's if `ids` is None."""
-    chosen = orders.c.store == store
-    if ids is not None:
-        chosen = sa.and_(chosen, orders.c.id.in_(ids))
+def ask_all_again(connection: sa.Connection, store: str, now: datetime) -> None:
+    """Plan all orders of the store again at once."""
+    connection.execute(sa.update(orders).where(orders.c.store == store).values(ask_at=now))
+
+
+def ask_again_of(connection: sa.Connection, store: str, person: str, but_not: str, now: datetime) -> None:
+    """Plan this person's orders again at once, all but one."""
+    chosen = sa.and_(orders.c.store == store, orders.c.person == person, orders.c.id != but_not)
     connection.execute(sa.update(orders).where(chosen).values(ask_at=now))
 
 

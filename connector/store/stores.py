@@ -19,7 +19,9 @@ EVERY = "*"
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """A store's row. `baseline_at` is on the store's clock: what it had by then is the past."""
+    """A store's row. `baseline_at` is on the store's clock: what it had by then is the past. `refused_at` is when it
+    last turned us away, the staff having been told.
+    """
 
     id: str
     identity: Identity | None = None
@@ -34,6 +36,7 @@ class StoreState:
     failures: int = 0
     retry_at: datetime | None = None
     skew: float | None = None
+    refused_at: datetime | None = None
 
     @property
     def past_until(self) -> datetime | None:

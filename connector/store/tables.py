@@ -62,6 +62,7 @@ stores = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("retry_at", Utc),
     sa.Column("skew", sa.Float),
+    sa.Column("refused_at", Utc),
 )
 
 orders = sa.Table(
@@ -78,6 +79,7 @@ orders = sa.Table(
     sa.Column("missing_since", Utc),
 )
 sa.Index("ix_orders_number", orders.c.store, orders.c.number)
+sa.Index("ix_orders_person", orders.c.store, orders.c.person)
 sa.Index(
     "ix_orders_open",
     orders.c.store,

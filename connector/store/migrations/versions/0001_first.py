@@ -91,6 +91,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("ask_at IS NOT NULL"),
     )
     op.create_index("ix_orders_number", "orders", ["store", "number"], unique=False)
+    op.create_index("ix_orders_person", "orders", ["store", "person"], unique=False)
     op.create_index(
         "ix_orders_open",
         "orders",
@@ -144,5 +145,6 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("retry_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("skew", sa.Float(), nullable=True),
+        sa.Column("refused_at", tables.Utc(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stores")),
     )

@@ -1,0 +1,192 @@
+"""`approve`, `settle`, `pause` and `resume`: the way out of whatever waits for a person."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from connector.lock import locked
+from tests.cli.conftest import Shop
+
+
+def states(shop: Shop) -> list[tuple[str, int, str]]:
+    rows = [*shop.rows("history"), *shop.rows("pending")]
+    return sorted((row["order"], row["step"], row["state"]) for row in rows)
+
+
+# approve ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_approved_goes_out_at_the_next_run(held: Shop) -> None:
+    result = held.type("approve")
+    assert result.code == 0
+    assert result.out.startswith("Let go: 3 actions of rule 'hello' (order 102, 103, 104)")
+    assert held.type("run", "--once").code == 0
+    assert [held.notes(number) for number in ("102", "103", "104")] == [["Hello 102"], ["Hello 103"], ["Hello 104"]]
+
+
+def test_a_rule_may_be_approved_by_its_id_and_an_action_by_its_own(held: Shop) -> None:
+    first, *_ = held.rows("history")
+    assert held.type("approve", str(first["id"])).code == 0
+    assert [row["state"] for row in held.rows("history")] == ["held", "held"]
+    assert held.type("approve", "hello").code == 0
+    assert held.rows("history") == []
+
+
+def test_what_is_dropped_never_goes_out_and_the_next_step_is_planned(held: Shop) -> None:
+    result = held.type("approve", "hello", "--drop")
+    assert result.out.startswith("Dropped: 3 actions of rule 'hello'")
+    assert {(row["state"], row["reason"]) for row in held.rows("history")} == {("skipped", "dropped by a person")}
+    assert [row["step"] for row in held.rows("pending")] == [2, 2, 2]
+    assert held.type("run", "--once").code == 0
+    assert held.writes() == []
+
+
+def test_approving_what_is_not_held_is_a_mistake_and_changes_nothing(held: Shop) -> None:
+    result = held.type("approve", "hello", "helo")
+    assert result.code == 2
+    assert "did you mean 'hello'?" in result.err
+    assert {row["state"] for row in held.rows("history")} == {"held"}
+
+
+def test_with_nothing_held_approve_says_so(noted: Shop) -> None:
+    result = noted.type("approve")
+    assert (result.code, result.out) == (0, "Nothing is held for your approval.\n")
+
+
+def test_what_is_approved_at_night_waits_for_the_hours_of_its_rule(shop: Shop) -> None:
+    shop.config(shop.store.url, 'business_hours: { mon: "03:00-03:01" }\n')
+    shop.rules(
+        """
+        - id: hello
+          trigger: order.placed
+          actions: [ { add_note: Hello } ]
+        """
+    )
+    shop.begin()
+    shop.order()
+    shop.type("run", "--once", "--mode", "live")
+    with closing(sqlite3.connect(shop.folder / "aftersale.db")) as state, state:
+        state.execute("UPDATE followups SET state = 'held', held_for = 'approval', final = 0")
+    text = (shop.folder / "rules" / "rules.yaml").read_text()
+    hours = "trigger: order.placed\n    send_between: business_hours"
+    (shop.folder / "rules" / "rules.yaml").write_text(text.replace("trigger: order.placed", hours))
+    [row] = shop.type("approve", "--json").json
+    assert row["due_at"].endswith((":00:00Z", ":01:00Z"))
+    assert row["state"] == "pending"
+
+
+# settle -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unknown(noted: Shop) -> Shop:
+    """A shop in which nobody knows whether a note was written; it was not."""
+    noted.order()
+    noted.store.fail_next("500", match=lambda request: request.method == "POST")
+    assert noted.type("run", "--once").code == 1
+    return noted
+
+
+def long_ago(shop: Shop, state: str) -> None:
+    """As if the open outcome were a day old, and in this state."""
+    with closing(sqlite3.connect(shop.folder / "aftersale.db")) as connection, connection:
+        connection.execute(
+            "UPDATE followups SET intent_at = '2026-01-01 00:00:00.000000', state = ?, held_for = ? "
+            "WHERE state = 'unknown'",
+            (state, "outcome" if state == "held" else None),
+        )
+
+
+def test_the_store_is_asked_again_and_what_it_says_counts(unknown: Shop) -> None:
+    long_ago(unknown, "unknown")
+    result = unknown.type("settle", "--json")
+    assert result.code == 0
+    assert [(row["state"], row["reason"]) for row in result.json] == [
+        ("pending", "it did not happen: to be tried anew")
+    ]
+    unknown.type("run", "--once")
+    assert unknown.notes("102") == ["Hello 102"]
+
+
+def test_what_went_out_all_the_same_is_found(noted: Shop) -> None:
+    noted.order()
+    noted.store.fail_next("500", match=lambda request: request.method == "POST", after_commit=True)
+    noted.store.fail_next("500", match=lambda request: request.path.endswith("/notes"), times=None)
+    assert noted.type("run", "--once").code == 1
+    noted.store.faults.clear()
+    assert [row["state"] for row in noted.type("settle", "--json").json] == ["done"]
+
+
+def test_a_person_may_say_that_it_went_out(unknown: Shop) -> None:
+    long_ago(unknown, "held")
+    assert unknown.type("status").code == 4
+    result = unknown.type("settle", "--sent")
+    assert result.code == 0
+    assert states(unknown) == [("102", 1, "done"), ("102", 2, "pending")]
+    unknown.type("run", "--once")
+    assert unknown.notes("102") == []
+
+
+def test_a_person_may_say_that_it_did_not(unknown: Shop) -> None:
+    long_ago(unknown, "held")
+    [row] = unknown.rows("history")
+    assert unknown.type("settle", str(row["id"]), "--not-sent").code == 0
+    assert states(unknown) == [("102", 1, "pending")]
+    unknown.type("run", "--once")
+    assert unknown.notes("102") == ["Hello 102"]
+
+
+def test_settling_does_not_race_a_run(unknown: Shop) -> None:
+    with locked(f"sqlite:///{unknown.folder / 'aftersale.db'}"):
+        assert unknown.type("settle").code == 3
+
+
+def test_a_store_that_cannot_be_asked_is_told(unknown: Shop) -> None:
+    unknown.store.stop()
+    result = unknown.type("settle")
+    assert result.code == 1
+    assert [row["state"] for row in unknown.rows("history")] == ["unknown"]
+
+
+def test_settling_what_is_settled_is_a_mistake(noted: Shop) -> None:
+    assert noted.type("settle", "7", "--sent").code == 2
+    assert noted.type("settle", "--sent", "--not-sent").code == 2
+    assert noted.type("settle").out == "Nothing is open: every outcome is known.\n"
+
+
+# pause and resume ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "everything"),
+        (("--store", "tea"), "store 'tea'"),
+        (("--rule", "hello"), "rule 'hello'"),
+        (("--store", "tea", "--rule", "hello"), "rule 'hello' in store 'tea'"),
+    ],
+)
+def test_what_is_paused_waits_until_it_is_resumed(noted: Shop, options: tuple[str, ...], told: str) -> None:
+    assert noted.type("pause", *options).out == f"paused: {told}\n"
+    number = noted.order()
+    assert noted.type("run", "--once").code == 0
+    assert noted.notes(number) == []
+    assert "paused" in noted.type("status").out.lower()
+    assert noted.type("resume", *options).out == "Nothing is paused.\n"
+    noted.type("run", "--once")
+    assert noted.notes(number) == [f"Hello {number}"]
+
+
+def test_resume_alone_ends_every_pause(noted: Shop) -> None:
+    noted.type("pause", "--rule", "hello")
+    noted.type("pause", "--store", "tea")
+    assert noted.type("resume", "--json").json == {"paused": []}
+
+
+def test_an_unknown_store_or_rule_cannot_be_paused(noted: Shop) -> None:
+    assert noted.type("pause", "--store", "tae").lines == ["there is no store 'tae'; did you mean 'tea'?"]
+    assert noted.type("pause", "--rule", "helo").lines == ["there is no rule 'helo'; did you mean 'hello'?"]
+    assert noted.type("resume", "--rule", "hello").code == 2
