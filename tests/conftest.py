@@ -19,6 +19,7 @@ from adapters.sandbox.woocommerce import WooSandbox
 from connector.config import StoreConfig
 from connector.cycle import Report, run_cycle
 from connector.loading import Loaded, load
+from connector.observe import set_up_logs
 from connector.opening import Client, open_client
 from connector.shop import Clock, Shop
 from connector.staff import Staff
@@ -62,6 +63,8 @@ class World:
     """Whether the staff can be told anything."""
     edit: Callable[[str], str] = field(default=str)
     """What is changed about the config file."""
+    scratch: Path | None = None
+    """Where a dry run has its copy of the state."""
     client: Client | None = None
 
     def rules(self, text: str, name: str = "rules.yaml") -> None:
@@ -84,7 +87,9 @@ class World:
         loaded = load(self.folder / "config.yaml", {})
         assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
         staff = Staff(("json://staff",), self._tell)
-        self.client = open_client(loaded, self.clock, make_adapter=self._make_adapter, staff=staff)
+        self.client = open_client(
+            loaded, self.clock, make_adapter=self._make_adapter, staff=staff, dry_copy=self.scratch
+        )
 
     def close(self) -> None:
         if self.client is not None:
@@ -161,6 +166,12 @@ def lists_orders(request: Request) -> bool:
 
 def indent(text: str, by: int = 2) -> str:
     return "\n".join(" " * by + line if line else line for line in text.splitlines())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """Logs as under cron; for a terminal, tracebacks are drawn at length, and slowly."""
+    set_up_logs("warning")
 
 
 @pytest.fixture

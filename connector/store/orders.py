@@ -95,7 +95,7 @@ def _saving(dialect: Dialect) -> tuple[str, Callable[[datetime | None], Any]]:
 
     Thousands of orders come at once: SQLAlchemy's look at each value would cost as much as SQLite's work.
     """
-    named = type(dialect)(paramstyle="named" if dialect.name == "sqlite" else "pyformat")
+    named = type(dialect)(paramstyle="named" if dialect.name == "sqlite" else "pyformat")  # type: ignore[call-arg]
     insert = sa.insert(orders).prefix_with("OR REPLACE", dialect="sqlite")
     return str(insert.compile(dialect=named)), orders.c.ask_at.type.bind_processor(dialect) or (lambda when: when)
 
