@@ -15,7 +15,7 @@ from connector.staff import redirected
 from connector.store.followups import Followup
 from rules.events import Journal
 from rules.planner import Facts, Subject, Wanted, scene_of
-from rules.template_language import GivenCoupon, Store
+from rules.template_language import GivenCoupon, Store, fallbacks
 from rules.templates import Context, RenderError, choose_locale, render_message, render_text
 from rules.timing import after
 
@@ -95,7 +95,10 @@ def _setting(shop: Shop, judged: Judged, context: Context, code: str, now: datet
 
 def _render_template(shop: Shop, judged: Judged, context: Context, name: str) -> tuple[str | None, str]:
     texts = shop.templates[name]
-    locale = choose_locale(texts, _locales(shop, judged))
+    wanted = _locales(shop, judged)
+    locale = choose_locale(texts, wanted)
+    read_in = next((each for each in wanted if each and fallbacks(each)[-1:] == fallbacks(locale)[-1:]), locale)
+    context = replace(context, locale=read_in)  # its dates and money as that language has them
     message = render_message(texts[locale], context, shop.adapter.markup, name=f"templates/{name}/{locale}.md")
     return message.subject, _with_words(message.body)
 

@@ -223,6 +223,11 @@ def _locale(name: str) -> Locale:
     return Locale("en")
 
 
+def is_right_to_left(locale: str) -> bool:
+    """Whether this language, like Hebrew and Arabic, is written from right to left."""
+    return _locale(locale).character_order == "right-to-left"
+
+
 _RENAMED = {"iw": "he", "in": "id", "ji": "yi"}
 
 

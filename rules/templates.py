@@ -32,6 +32,7 @@ from rules.template_language import (
     compiled,
     data_for,
     fallbacks,
+    is_right_to_left,
 )
 from rules.tidy import tidy
 
@@ -82,13 +83,18 @@ def render_text(source: str, context: Context, markup: Markup, *, name: str = "t
 
 
 def render_message(source: str, context: Context, markup: Markup, *, name: str = "message") -> Message:
-    """A Markdown message as HTML or plain text. Raises RenderError; `name` is what that calls the template."""
+    """A Markdown message, written in the language of `context.locale`, as HTML or plain text.
+
+    Raises RenderError; `name` is what that calls the template.
+    """
     letter = read_letter(source, name)
     if letter.problems:
         raise RenderError(name, letter.problems[0].line, letter.problems[0].message)
     data = data_for(letter.body)
     text = tidy(_run(letter.body, context, data, name))
     body = markdown.to_html(text, data) if markup == "html" else markdown.to_plain(text, data)
+    if markup == "html" and is_right_to_left(context.locale):
+        body = f'<div dir="rtl">{body}</div>'  # the shop's own mail around it may run the other way
     subject = render_text(letter.front.get("subject", ""), context, "plain", name=name)
     return Message(" ".join(subject.split()) or None, _bounded(body, name))
 

@@ -396,3 +396,9 @@ def test_rendering_leaves_its_order_untouched() -> None:
     before = replace(context.order)
     text("{{ customer.first_name }}", context)
     assert context.order == before
+
+
+@pytest.mark.parametrize(("locale", "runs"), [("he-IL", '<div dir="rtl">'), ("ar", '<div dir="rtl">'), ("ru", "<p>")])
+def test_a_message_in_hebrew_or_arabic_runs_from_right_to_left_in_any_mail(locale: str, runs: str) -> None:
+    assert render_message("{{ order.number }}", about(locale=locale), "html").body.startswith(runs)
+    assert "rtl" not in render_message("{{ order.number }}", about(locale=locale), "plain").body
