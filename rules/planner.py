@@ -412,10 +412,13 @@ def _told(event: Event | None) -> str | None:
 
 def _in_words(check: Check) -> str:
     """Why not, in a line that is kept, and shown to the staff: it tells nobody's name or address."""
+    wanted = check.wanted
+    if wanted.startswith("not: "):
+        wanted = f"anything but {wanted.removeprefix('not: ').removeprefix('any of ')}"
     if check.field.startswith(PERSONAL):
-        return f"{check.field} is not as wanted: {check.wanted}"
+        return f"{check.field} is not as wanted: {wanted}"
     saw = ", ".join(map(str, check.saw)) if isinstance(check.saw, list) else check.saw
-    return f"{check.field} is {saw if saw not in (None, '') else 'missing'}, wanted {check.wanted}"
+    return f"{check.field} is {saw if saw not in (None, '') else 'missing'}, wanted {wanted}"
 
 
 PERSONAL = ("customer.", "order.billing.", "order.shipping.", "order.customer_note", "order.payment_url")
