@@ -193,7 +193,7 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
         record_done(connection, made.row, result, now)
         if following is not None:
             _write_intent(connection, following, now)
-        else:
+        elif not made.in_last_step:
             replan(connection, shop, [made.row.order_id], now).count_in(tally)
     tally.count("done")
     return True

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
@@ -62,13 +63,16 @@ def ingest(
     known = orders.load(connection, shop.id, list(arrived))
     ingested = Ingested()
     news: list[_News] = []
+    present = Sight(now, shop.ladders, shop.calendar)
+    past = Sight(now, shop.ladders, shop.calendar, past_until or now)
     for order in arrived.values():
         before = known.get(order.id)
         try:
             raw = orders.encode(order)
             is_changed = before is None or before.raw != raw
             if before is None or is_changed or _is_due_for_care(order, before, now):
-                news.append(_look_at(shop, order, raw, before, now, past_until))
+                is_past = before is None and (past_until is None or order.created_at <= past_until)
+                news.append(_look_at(shop, order, raw, before, past if is_past else present))
         except Exception as error:  # noqa: BLE001  one order must not keep the others from being seen
             ingested.broken.append(_stumbled_over(shop, order.id, error))
         else:
@@ -83,7 +87,8 @@ def replan(connection: sa.Connection, shop: Shop, ids: Sequence[str], now: datet
     news: list[_News] = []
     for order_id, known in orders.load(connection, shop.id, ids).items():
         try:
-            news.append(_look_at(shop, known.order, known.raw, known, now, now))
+            sight = Sight(now, shop.ladders, shop.calendar)
+            news.append(_look_at(shop, known.order, known.raw, known, sight))
         except Exception as error:  # noqa: BLE001  one order must not keep the others from being planned
             ingested.broken.append(_stumbled_over(shop, order_id, error))
     _plan_all(connection, shop, news, now, ingested)
@@ -93,8 +98,7 @@ def replan(connection: sa.Connection, shop: Shop, ids: Sequence[str], now: datet
     return ingested
 
 
-@dataclass(frozen=True, slots=True)
-class _News:
+class _News(NamedTuple):
     order: Order
     raw: bytes
     journal: Journal
@@ -102,14 +106,10 @@ class _News:
     is_new: bool
 
 
-def _look_at(
-    shop: Shop, order: Order, raw: bytes, before: Known | None, now: datetime, past_until: datetime | None
-) -> _News:
+def _look_at(shop: Shop, order: Order, raw: bytes, before: Known | None, sight: Sight) -> _News:
     """One look at an order, with what it adds to the journal."""
-    is_past = before is None and (past_until is None or order.created_at <= past_until)
-    sight = Sight(now, shop.ladders, shop.calendar, (past_until or now) if is_past else None)
     journal = observe(order, before.journal if before else (), sight)
-    return _News(order, raw, journal, person_of(order, shop.secret), before is None)
+    return _News(order, raw, journal, person_of(order, shop.id, shop.secret), before is None)
 
 
 def _is_due_for_care(order: Order, before: Known, now: datetime) -> bool:
@@ -145,12 +145,14 @@ def _plan_and_save(
 ) -> None:
     """Plan each order with what is recorded of it and of its person, and write all that follows."""
     recorded = _recorded(connection, shop, news)
+    rules = shop.rules_now()
     changes = Changes()
     to_save = []
     for each in news:
         rows = recorded.get(each.order.id, [])
         try:
-            planned = _plan(shop, each, rows, now)
+            facts = Facts(each.order, each.person, shop.calendar, shop.ladders, tuple([row.deed for row in rows]))
+            planned = plan(facts, each.journal, rules, now)
             changes.add(reconcile(shop.id, each.order, each.person, planned, rows, now))
             to_save.append(_to_save(each, planned, now))
         except Exception as error:  # noqa: BLE001  one order must not keep the others from being planned
@@ -162,12 +164,6 @@ def _plan_and_save(
     _let_others_step_in(connection, shop, news, recorded, changes, now)
     ingested.planned += len(changes.inserted)
     ingested.skipped += len(changes.skipped)
-
-
-def _plan(shop: Shop, each: _News, rows: Sequence[Followup], now: datetime) -> Plan:
-    deeds = tuple(row.deed for row in rows)
-    facts = Facts(each.order, each.person, shop.calendar, shop.ladders, deeds)
-    return plan(facts, each.journal, shop.rules_now(), now)
 
 
 def _to_save(each: _News, planned: Plan, now: datetime) -> orders.Seen:

@@ -34,10 +34,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An action of a step, ready to be done."""
+    """An action of a step, ready to be done; after the rule's last step nothing of it is left to plan."""
 
     row: Followup
     prepared: Prepared
+    in_last_step: bool
 
 
 def make_ready(shop: Shop, judged: Judged, rows: Sequence[Followup], now: datetime) -> list[Made]:
@@ -57,7 +58,7 @@ def make_ready(shop: Shop, judged: Judged, rows: Sequence[Followup], now: dateti
             raise Broken(str(error)) from None
         if prepared.coupon_code is not None:
             context = replace(context, coupon=_coupon(prepared))
-        made.append(Made(row, prepared))
+        made.append(Made(row, prepared, in_last_step=wanted.step is wanted.rule.steps[-1]))
     return made
 
 

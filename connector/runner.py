@@ -59,7 +59,7 @@ def _paused_rules(shop: Shop) -> frozenset[str]:
 def _claim(shop: Shop, paused: frozenset[str]) -> list[list[Followup]]:
     """The steps that are due and not paused, each with its due actions."""
     with shop.database.read() as connection:
-        due = followups.due(connection, shop.id, shop.clock(), paused, CLAIM)
+        due = followups.due(connection, shop.id, shop.clock(), CLAIM, paused)
     steps: dict[tuple[str, str, str], list[Followup]] = {}
     for row in due:
         steps.setdefault(row.of_step, []).append(row)

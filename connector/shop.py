@@ -67,17 +67,14 @@ class Shop:
         return tuple(Active(active.rule, active.since - behind) for active in self.rules)
 
 
-def person_of(order: Order, secret: bytes) -> str:
+def person_of(order: Order, store: str, secret: bytes) -> str:
     """Who an order is from, across orders and stores: by e-mail, else by phone, else the order stands alone.
 
     A keyed hash: it can be compared, but nobody's address can be read from it.
     """
-    customer = order.customer
-    digits = re.sub(r"\D", "", customer.phone or order.billing.phone or "").lstrip("0")
-    if customer.email:
-        known_by = f"email:{customer.email.strip().casefold()}"
-    elif len(digits) >= 6:
-        known_by = f"phone:{digits}"
+    if order.customer.email:
+        known_by = f"email:{order.customer.email.casefold()}"
     else:
-        known_by = f"order:{order.id}"
+        digits = re.sub(r"\D", "", order.customer.phone or order.billing.phone or "").lstrip("0")
+        known_by = f"phone:{digits}" if len(digits) >= 6 else f"order:{store}:{order.id}"
     return hashlib.blake2b(known_by.encode(), key=secret, digest_size=16).hexdigest()

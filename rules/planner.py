@@ -61,8 +61,7 @@ class Deed:
     event_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """All that is known about an order, but for what happened when: see the journal.
 
     `person` identifies the customer across orders. `deeds` are the recorded follow-ups of the order and the person.

@@ -65,8 +65,9 @@ def _order(raw: RawOrder, zone: Zone) -> Order:
     if created is None:
         raise NotUnderstoodError("it has neither a date_created_gmt nor a date_modified_gmt that is a date")
     currency = raw.currency
-    billing = raw.billing if isinstance(raw.billing, RawAddress) else None
-    shipping = raw.shipping if isinstance(raw.shipping, RawAddress) else None
+    billed = raw.billing if isinstance(raw.billing, RawAddress) else None
+    billing = _address(billed)
+    shipping = _address(raw.shipping if isinstance(raw.shipping, RawAddress) else None)
     status = raw.status.removeprefix("wc-")
     order_id = str(raw.id)
     entries = _entries(raw.meta_data)
@@ -80,9 +81,9 @@ def _order(raw: RawOrder, zone: Zone) -> Order:
         created_at=created,
         modified_at=modified or created,
         total=_money(raw.total, currency, "total"),
-        customer=_customer(raw, billing, shipping, locale),
-        billing=_address(billing),
-        shipping=_address(shipping),
+        customer=_customer(raw.customer_id, billed.email if billed else None, billing, shipping, locale),
+        billing=billing,
+        shipping=shipping,
         paid_at=_moment(raw.date_paid_gmt),
         completed_at=_moment(raw.date_completed_gmt),
         items=tuple([_item(item, currency) for item in _entries(raw.line_items)]),
@@ -121,15 +122,14 @@ def fulfilled(raw: Iterable[RawFulfillment], zone: Zone) -> tuple[Shipment, ...]
     return tuple(_fulfillment(one, zone) for one in raw)
 
 
-def _customer(raw: RawOrder, billing: RawAddress | None, shipping: RawAddress | None, locale: str | None) -> Customer:
-    billed, shipped = billing or RawAddress(), shipping or RawAddress()
-    customer_id = _text(raw.customer_id)
+def _customer(number: object, email: object, billing: Address, shipping: Address, locale: str | None) -> Customer:
+    customer_id = _text(number)
     return Customer(
         id=customer_id if customer_id != "0" else None,
-        email=_text(billed.email),
-        phone=_text(billed.phone) or _text(shipped.phone),
-        first_name=_name(billed.first_name) or _name(shipped.first_name),
-        last_name=_name(billed.last_name) or _name(shipped.last_name),
+        email=_text(email),
+        phone=billing.phone or shipping.phone,
+        first_name=billing.first_name or shipping.first_name,
+        last_name=billing.last_name or shipping.last_name,
         locale=locale,
     )
 
@@ -308,5 +308,7 @@ def _text(value: object) -> str | None:
 
 def _name(value: object) -> str | None:
     """Text that WooCommerce or a plugin may have escaped for HTML."""
-    text = _text(value)
-    return unescape(text) if text is not None and "&" in text else text
+    if type(value) is str:
+        text = value.strip()
+        return (unescape(text) if "&" in text else text) or None
+    return _text(value)

@@ -18,6 +18,9 @@ from connector.store import tables
 HEAD = "0001"
 """The newest migration. A test holds it to what Alembic says."""
 
+PATIENCE = 30.0
+"""Seconds to wait for another process to finish writing."""
+
 
 class StateError(Exception):
     """The state cannot be used: `str(error)` says why, and what to do."""
@@ -146,13 +149,13 @@ def _migrate(database: Database, url: str, revision: str | None) -> None:
 def _engine(url: str, *, durable: bool) -> sa.Engine:
     """Connections of one kind: those of durable transactions wait for the disk at each commit."""
     # Without parameters in its errors: they are customers' data, and errors are logged.
-    settings = {"timeout": 30, "check_same_thread": False}
+    settings = {"timeout": PATIENCE, "check_same_thread": False}
     engine = sa.create_engine(url, connect_args=settings, hide_parameters=True)
     synchronous = f"synchronous = {'FULL' if durable else 'NORMAL'}"
 
     def prepare(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # Python's sqlite3 opens transactions by itself, and late: ours begin here
-        for pragma in ("journal_mode = WAL", synchronous, "busy_timeout = 30000", "cache_size = -16000"):
+        for pragma in ("journal_mode = WAL", synchronous, "cache_size = -16000"):
             connection.execute(f"PRAGMA {pragma}")
 
     sa.event.listen(engine, "connect", prepare)

@@ -72,6 +72,10 @@ class Followup:
 _columns = [followups.c[name] for name in Followup.__dataclass_fields__]
 
 
+_IN_STORE = followups.c.store == sa.bindparam("store")
+_NOW = sa.bindparam("now", type_=Utc)
+
+
 def _rows(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(*_columns).where(*conditions)
 
@@ -88,22 +92,39 @@ def of_orders(connection: sa.Connection, store: str, ids: Sequence[str]) -> list
 
 def of_people(connection: sa.Connection, store: str, people: Collection[str], rules: Collection[str]) -> list[Followup]:
     """What these rules have recorded about these people, whatever the order."""
+    if not people or not rules:
+        return []
     chosen = (followups.c.person.in_(people), followups.c.store == store, followups.c.rule.in_(rules))
     return _read(connection, _rows(*chosen).order_by(followups.c.id))
 
 
-def due(connection: sa.Connection, store: str, now: datetime, paused: Collection[str], limit: int) -> list[Followup]:
+def due(
+    connection: sa.Connection, store: str, now: datetime, limit: int, paused: Collection[str] = ()
+) -> list[Followup]:
     """What may be done now in this store, the longest waiting first.
 
     Left out are paused rules, and what stands beside an action of its step that awaits its outcome or a person.
     """
-    beside = followups.alias("beside")
-    awaited = sa.exists().where(
-        *(beside.c[name] == followups.c[name] for name in ("store", "rule", "subject", "step")),
-        beside.c.state.in_(["unknown", "held"]),
+    values = {"store": store, "now": now, "paused": list(paused), "limit": limit}
+    return [Followup(*row) for row in connection.execute(_DUE_NOW, values)]
+
+
+_beside = followups.alias("beside")
+_AWAITED = sa.exists().where(
+    *(_beside.c[name] == followups.c[name] for name in ("store", "rule", "subject", "step")),
+    _beside.c.state.in_(["unknown", "held"]),
+)
+_DUE_NOW = (
+    _rows(
+        _IN_STORE,
+        followups.c.state == sa.literal_column("'pending'"),
+        followups.c.due_at <= _NOW,
+        followups.c.rule.not_in(sa.bindparam("paused", expanding=True)),
+        ~_AWAITED,
     )
-    query = _rows(*_due(store, now), ~awaited, followups.c.rule.not_in(paused))
-    return _read(connection, query.order_by(followups.c.due_at, followups.c.id).limit(limit))
+    .order_by(followups.c.due_at, followups.c.id)
+    .limit(sa.bindparam("limit"))
+)
 
 
 def _due(store: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
@@ -145,8 +166,6 @@ def something_to_do(connection: sa.Connection, store: str, now: datetime) -> boo
     return bool(connection.scalar(_SOMETHING_TO_DO, {"store": store, "now": now}))
 
 
-_IN_STORE = followups.c.store == sa.bindparam("store")
-_NOW = sa.bindparam("now", type_=Utc)
 _SOMETHING_TO_DO = sa.select(
     sa.or_(
         sa.exists().where(_IN_STORE, followups.c.state == sa.literal_column("'pending'"), followups.c.due_at <= _NOW),

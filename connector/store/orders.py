@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -21,8 +20,7 @@ _decode_order = msgspec.json.Decoder(Order).decode
 _decode_journal = msgspec.json.Decoder(tuple[Event, ...]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """An order's row. `raw` is the facts' exact bytes, by which a change is told."""
 
     raw: bytes
@@ -36,8 +34,7 @@ class Known:
         return _decode_order(self.raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """An order to be stored: what was seen, and what follows from it."""
 
     order: Order
@@ -169,7 +166,10 @@ def release(connection: sa.Connection, store: str, ids: Sequence[str]) -> None:
 
 def set_aside_ids(connection: sa.Connection, store: str) -> list[str]:
     """The orders of a store that are in quarantine."""
-    return list(connection.scalars(sa.select(quarantine.c.order_id).where(quarantine.c.store == store)))
+    return list(connection.scalars(_SET_ASIDE, {"store": store}))
+
+
+_SET_ASIDE = sa.select(quarantine.c.order_id).where(quarantine.c.store == sa.bindparam("store"))
 
 
 def quarantined(connection: sa.Connection, store: str) -> list[tuple[str, str, datetime]]:

@@ -190,9 +190,7 @@ def test_a_bound_is_taken_as_meant(shop: WooSandbox, ask: Client, right: dict[st
 
 
 @pytest.mark.parametrize("bound", ["2026-11-10T07:59:59Z", "2026-11-10T09:59:59+02:00"])
-def test_a_zone_together_with_dates_are_gmt_skips_the_sites_offset(
-    shop: WooSandbox, ask: Client, bound: str
-) -> None:
+def test_a_zone_together_with_dates_are_gmt_skips_the_sites_offset(shop: WooSandbox, ask: Client, bound: str) -> None:
     skipped = shop.add_order(created=NOON + timedelta(hours=1, minutes=59))
     later = shop.add_order(created=NOON + timedelta(hours=2))
     assert ask.ids(modified_after=bound, dates_are_gmt="true") == [later]
@@ -258,9 +256,7 @@ def test_paging_by_number_loses_orders_that_are_edited_meanwhile(
             shop.edit(orders[0])
 
     shop.on_request = edit_between_the_pages
-    seen = [
-        order for page in (1, 2) for order in ask.ids(per_page=3, page=page, orderby="modified", order="asc")
-    ]
+    seen = [order for page in (1, 2) for order in ask.ids(per_page=3, page=page, orderby="modified", order="asc")]
     assert seen == [*orders[:3], *orders[4:], orders[0]]
 
 
@@ -306,9 +302,7 @@ def test_all_bad_parameters_are_named_at_once(ask: Client) -> None:
     assert response.json()["message"] == "Invalid parameter(s): page, per_page"
 
 
-def test_the_link_to_the_next_page_leaks_the_key_and_cannot_be_followed(
-    shop: WooSandbox, ask: Client
-) -> None:
+def test_the_link_to_the_next_page_leaks_the_key_and_cannot_be_followed(shop: WooSandbox, ask: Client) -> None:
     for _ in range(3):
         shop.add_order()
     response = ask("GET", "orders", {"per_page": 2})
@@ -346,9 +340,7 @@ def test_a_search_looks_at_names_and_addresses(shop: WooSandbox, ask: Client) ->
 # Drafts, the bin, and what is gone
 
 
-def test_by_default_checkout_drafts_are_listed_and_trash_and_auto_drafts_are_not(
-    shop: WooSandbox, ask: Client
-) -> None:
+def test_by_default_checkout_drafts_are_listed_and_trash_and_auto_drafts_are_not(shop: WooSandbox, ask: Client) -> None:
     shop.add_order(status="auto-draft")
     draft, trashed = shop.add_order(status="checkout-draft"), shop.add_order()
     shop.trash(trashed)
@@ -433,9 +425,7 @@ def test_notes_do_not_move_it(shop: WooSandbox, clock: MovableClock, ask: Client
 
 
 @pytest.mark.parametrize("body", [{}, {"meta_data": [{"key": "k", "value": "v"}]}, {"status": "processing"}])
-def test_with_hpos_any_put_moves_it(
-    shop: WooSandbox, clock: MovableClock, ask: Client, body: dict[str, Any]
-) -> None:
+def test_with_hpos_any_put_moves_it(shop: WooSandbox, clock: MovableClock, ask: Client, body: dict[str, Any]) -> None:
     order = shop.add_order()
     clock.advance(SECOND)
     assert ask("PUT", f"orders/{order}", body=body).json()["date_modified_gmt"] == "2026-11-10T08:00:01"
@@ -521,9 +511,7 @@ def test_the_same_note_is_taken_twice(shop: WooSandbox, ask: Client) -> None:
     assert first["id"] != second["id"]
 
 
-def test_notes_are_listed_whole_newest_second_first(
-    shop: WooSandbox, clock: MovableClock, ask: Client
-) -> None:
+def test_notes_are_listed_whole_newest_second_first(shop: WooSandbox, clock: MovableClock, ask: Client) -> None:
     order = shop.add_order()
     for text in ("one", "two"):
         ask("POST", f"orders/{order}/notes", body={"note": text})
@@ -554,9 +542,7 @@ def test_a_note_cannot_be_changed_and_is_deleted_only_by_force(shop: WooSandbox,
 
 
 @pytest.mark.parametrize(("letter", "most"), [("a", 65_535), ("ש", 32_767)])
-def test_a_note_too_long_for_the_database_is_a_500(
-    shop: WooSandbox, ask: Client, letter: str, most: int
-) -> None:
+def test_a_note_too_long_for_the_database_is_a_500(shop: WooSandbox, ask: Client, letter: str, most: int) -> None:
     order = shop.add_order()
     assert ask("POST", f"orders/{order}/notes", body={"note": letter * most}).status_code == 201
     response = ask("POST", f"orders/{order}/notes", body={"note": letter * (most + 1)})
@@ -599,9 +585,7 @@ def test_a_client_that_stops_waiting_does_not_cancel_its_note(shop: WooSandbox, 
 # Changing orders
 
 
-def test_a_change_of_status_leaves_a_note_and_dates(
-    shop: WooSandbox, clock: MovableClock, ask: Client
-) -> None:
+def test_a_change_of_status_leaves_a_note_and_dates(shop: WooSandbox, clock: MovableClock, ask: Client) -> None:
     order = shop.add_order(status="pending")
     clock.advance(SECOND)
     paid = ask("PUT", f"orders/{order}", body={"status": "processing"}).json()
@@ -668,9 +652,7 @@ def test_meta_is_changed_in_place_turned_into_text_and_deleted_by_null(shop: Woo
         answer = ask("PUT", f"orders/{order}", body={"meta_data": list(entries)}).json()
         return [dict(entry) for entry in answer["meta_data"]]
 
-    written = put(
-        {"key": "n", "value": 5}, {"key": "t", "value": True}, {"key": "x", "value": {"a": [1, "ב"]}}
-    )
+    written = put({"key": "n", "value": 5}, {"key": "t", "value": True}, {"key": "x", "value": {"a": [1, "ב"]}})
     assert [entry["value"] for entry in written] == ["5", "1", {"a": [1, "ב"]}]
     again = put({"key": "n", "value": 6}, {"id": written[1]["id"], "key": "t", "value": "no"})
     assert [(entry["id"], entry["value"]) for entry in again[:2]] == [
@@ -754,9 +736,7 @@ def test_without_the_feature_there_is_no_route_for_parcels(legacy: WooSandbox, a
 
 def test_a_parcels_dates_are_local_and_its_fields_are_meta(shop: WooSandbox, ask: Client) -> None:
     order = shop.add_order()
-    shop.add_fulfillment(
-        order, tracking_number="RR1", provider="post", tracking_url="https://t.example.com/RR1"
-    )
+    shop.add_fulfillment(order, tracking_number="RR1", provider="post", tracking_url="https://t.example.com/RR1")
     line = shop.order(order).line_items[0]["id"]
     (parcel,) = ask("GET", f"orders/{order}/fulfillments").json()
     assert parcel["date_updated"] == "2026-11-10 10:00:00"
@@ -821,9 +801,7 @@ def test_an_unknown_path_is_no_route(ask: Client) -> None:
 def test_the_package_sends_each_parameter_twice_and_is_understood() -> None:
     with WooSandbox() as shop:
         shop.add_order()
-        response = API(shop.url, "ck_sandbox", "cs_sandbox").get(
-            "orders", params={"per_page": 1, "status": "any"}
-        )
+        response = API(shop.url, "ck_sandbox", "cs_sandbox").get("orders", params={"per_page": 1, "status": "any"})
     assert response.status_code == 200
     assert response.url.count("per_page=1") == 2
     assert shop.requests[0].params == {"per_page": "1", "status": "any"}
@@ -889,9 +867,7 @@ def test_over_http_basic_and_query_credentials_count_for_nothing(shop: WooSandbo
     assert code_of(requests.post(url, json={}, timeout=5)) == (401, "woocommerce_rest_cannot_create")
 
 
-def test_a_read_only_key_that_writes_is_a_401_before_the_path_is_looked_at(
-    shop: WooSandbox, ask: Client
-) -> None:
+def test_a_read_only_key_that_writes_is_a_401_before_the_path_is_looked_at(shop: WooSandbox, ask: Client) -> None:
     shop.add_key("ck_reader", "cs_reader", "read")
     reader = {"key": "ck_reader", "secret": "cs_reader"}
     assert ask("GET", "orders", **reader).status_code == 200
@@ -984,9 +960,7 @@ def test_a_reset_after_the_commit_leaves_the_note(shop: WooSandbox, ask: Client)
     assert len(shop.notes(order)) == 1
 
 
-def test_a_time_out_before_the_commit_leaves_nothing_however_long_one_waits(
-    shop: WooSandbox, ask: Client
-) -> None:
+def test_a_time_out_before_the_commit_leaves_nothing_however_long_one_waits(shop: WooSandbox, ask: Client) -> None:
     order = shop.add_order()
     shop.fail_next("timeout", delay=0.05)
     with pytest.raises(requests.ConnectionError):
@@ -1111,9 +1085,7 @@ def test_an_added_order_has_a_past(shop: WooSandbox, ask: Client) -> None:
 def test_an_edit_is_a_save_by_the_merchant(shop: WooSandbox, clock: MovableClock, ask: Client) -> None:
     number = shop.add_order(meta={"gift": "yes"}, coupons=["WELCOME"])
     clock.advance(SECOND)
-    shop.edit(
-        number, billing={"phone": ""}, items=[{"name": "Cup", "price": 5, "quantity": 2}], meta={"gift": None}
-    )
+    shop.edit(number, billing={"phone": ""}, items=[{"name": "Cup", "price": 5, "quantity": 2}], meta={"gift": None})
     order = ask("GET", f"orders/{number}").json()
     assert (order["billing"]["phone"], order["total"], order["meta_data"]) == ("", "35.00", [])
     assert order["coupon_lines"][0]["code"] == "welcome"

@@ -28,9 +28,7 @@ def test_a_redirected_message_becomes_a_private_note_where_there_is_no_mail_serv
     assert world.store.mails == []
     message, greeted = world.notes(order)
     (code,) = world.store.coupons
-    assert message == (
-        f"For boss@example.com, instead of the customer of order {order}:\n\nHello Noa, {code}"
-    )
+    assert message == (f"For boss@example.com, instead of the customer of order {order}:\n\nHello Noa, {code}")
     assert greeted == "Greeted"
     assert [row.channel for row in world.rows() if row.kind == "send"] == ["note"]
 

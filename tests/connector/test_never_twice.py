@@ -243,7 +243,7 @@ TEXTS = {
     "emoji": "Thanks 🎉👩‍👩‍👧‍👦 from us",
     "hebrew": "תודה על ההזמנה, נועה",
     "lines": "one\\r\\ntwo\\r\\n\\r\\nthree",
-    "markup": "a < b & \\\"c\\\" > d",
+    "markup": 'a < b & \\"c\\" > d',
     "spaces": "  around  ",
 }
 

@@ -129,7 +129,9 @@ def test_an_empty_answer_never_moves_the_cursor(world: World) -> None:
     assert world.notes(order) == ["Hello"]
 
 
-@pytest.mark.parametrize("fault", ["500", "502", "503", "html", "php_notice", "bom", "truncated", "wrong_json", "reset"])
+@pytest.mark.parametrize(
+    "fault", ["500", "502", "503", "html", "php_notice", "bom", "truncated", "wrong_json", "reset"]
+)
 def test_a_store_that_answers_nonsense_waits_and_loses_nothing(world: World, fault: str) -> None:
     world.rules(NOTE)
     settled(world)

@@ -158,7 +158,7 @@ def test_what_is_wanted_no_more_is_skipped_with_its_reason_and_comes_back_to_lif
     shop.see(order())
     shop.see(order("refunded"))
     (row,) = shop.records.of("skipped")
-    assert row.reason == "order.status is refunded, wanted not: refunded"
+    assert row.reason == "order.status is refunded, wanted anything but refunded"
     assert not row.final
     shop.see(order("processing"))
     (row,) = shop.records.of("pending")
@@ -376,7 +376,7 @@ def test_in_any_story_the_laws_hold(story: Sequence[tuple[str, tuple[str, Any]]]
     for id_, event in story:
         happen(shop, event)
         shop.see(changed(shop.orders[id_], event, shop.now))
-        for seen in shop.orders.values():
+        for seen in [*shop.orders.values(), *shop.orders.values()]:  # what one lets go, another may take
             shop.see(seen)
         assert_planning_again_changes_nothing(shop)
         assert_one_step_at_a_time(shop)

@@ -56,7 +56,7 @@ def test_a_state_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path)
     with opened.write() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     opened.close()
-    with pytest.raises(StateError, match="made by a newer Aftersale .*upgrade Aftersale"):
+    with pytest.raises(StateError, match=r"made by a newer Aftersale .*upgrade Aftersale"):
         open_database(url(tmp_path))
 
 
@@ -113,7 +113,9 @@ def test_a_database_that_cannot_be_written_during_a_run_is_an_error_of_the_run_i
     file = path_of(world.client.loaded.config.database) if world.client is not None else None
     assert file is not None
     with world.shop.database.write() as connection:
-        connection.execute(sa.text("CREATE TRIGGER no BEFORE INSERT ON orders BEGIN SELECT RAISE(FAIL, 'disk full'); END"))
+        connection.execute(
+            sa.text("CREATE TRIGGER no BEFORE INSERT ON orders BEGIN SELECT RAISE(FAIL, 'disk full'); END")
+        )
     report = world.run()
     assert report.error == "the database cannot be used just now: disk full"
     with world.shop.database.write() as connection:

@@ -153,7 +153,9 @@ def test_backfill_acts_on_the_past_as_far_as_it_says(world: World) -> None:
 
 
 def test_a_lost_database_writes_nothing_to_anyone_again(world: World) -> None:
-    world.rules(BACKFILL.replace("- add_note: Hello", "- add_note: Hello\n        - add_tag: greeted\n        - send: Hi"))
+    world.rules(
+        BACKFILL.replace("- add_note: Hello", "- add_note: Hello\n        - add_tag: greeted\n        - send: Hi")
+    )
     world.run()
     orders = [world.store.add_order() for _ in range(5)]
     world.run()

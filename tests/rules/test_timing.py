@@ -28,9 +28,7 @@ from rules.timing import (
     parse_window,
 )
 
-JERUSALEM = Calendar(
-    ZoneInfo("Asia/Jerusalem")
-)  # in 2026: +02:00, from 27 March 02:00 to 25 October 02:00 +03:00
+JERUSALEM = Calendar(ZoneInfo("Asia/Jerusalem"))  # in 2026: +02:00, from 27 March 02:00 to 25 October 02:00 +03:00
 NEW_YORK = Calendar(ZoneInfo("America/New_York"))  # in 2026: -05:00, from 8 March to 1 November 02:00 -04:00
 KATHMANDU = Calendar(ZoneInfo("Asia/Kathmandu"))  # always +05:45
 PLAIN_UTC = Calendar(ZoneInfo("UTC"))
@@ -80,9 +78,7 @@ class TestReadingWaits:
     def test_a_wait_is_a_number_and_a_unit(self, text: str, wait: Duration) -> None:
         assert parse_duration(text) == wait
 
-    @pytest.mark.parametrize(
-        "text", ["1 second", "90 minutes", "1 hour", "0 days", "2 weeks", "1 business day"]
-    )
+    @pytest.mark.parametrize("text", ["1 second", "90 minutes", "1 hour", "0 days", "2 weeks", "1 business day"])
     def test_a_wait_turns_back_into_the_text_it_was_read_from(self, text: str) -> None:
         assert str(parse_duration(text)) == text
 
@@ -143,9 +139,7 @@ class TestReadingWindows:
             ("00:00-24:00", ((0, 1440),)),
         ],
     )
-    def test_a_plain_window_is_the_same_on_every_day(
-        self, text: str, spans: tuple[tuple[int, int], ...]
-    ) -> None:
+    def test_a_plain_window_is_the_same_on_every_day(self, text: str, spans: tuple[tuple[int, int], ...]) -> None:
         assert parse_window(text).days == (spans,) * 7
 
     @pytest.mark.parametrize(
@@ -197,9 +191,7 @@ class TestReadingWindows:
             ({}, "name at least one day"),
         ],
     )
-    def test_wrong_business_hours_are_met_with_what_to_write(
-        self, hours: dict[str, str], advice: str
-    ) -> None:
+    def test_wrong_business_hours_are_met_with_what_to_write(self, hours: dict[str, str], advice: str) -> None:
         with pytest.raises(ValueError, match=re.escape(advice)):
             parse_business_hours(hours)
 
@@ -307,9 +299,7 @@ class TestWaiting:
             (PLAIN_UTC, "2026-12-31 23:59", "1 day", "Fri 2027-01-01 23:59 +0000"),
         ],
     )
-    def test_days_and_weeks_keep_the_wall_time(
-        self, calendar: Calendar, start: str, wait: str, end: str
-    ) -> None:
+    def test_days_and_weeks_keep_the_wall_time(self, calendar: Calendar, start: str, wait: str, end: str) -> None:
         assert shown(after(at(calendar, start), parse_duration(wait), calendar), calendar) == end
 
     @pytest.mark.parametrize(
@@ -419,14 +409,8 @@ class TestOpening:
         assert shown(next_open(at(SHOP, moment), SHOP.business_hours, SHOP), SHOP) == opens
 
     def test_a_plain_window_is_every_day_but_holidays(self) -> None:
-        assert (
-            shown(next_open(at(SHOP, "2026-05-16 08:00"), DAYTIME, SHOP), SHOP)
-            == "Sat 2026-05-16 09:00 +0300"
-        )
-        assert (
-            shown(next_open(at(SHOP, "2026-09-12 08:00"), DAYTIME, SHOP), SHOP)
-            == "Mon 2026-09-14 09:00 +0300"
-        )
+        assert shown(next_open(at(SHOP, "2026-05-16 08:00"), DAYTIME, SHOP), SHOP) == "Sat 2026-05-16 09:00 +0300"
+        assert shown(next_open(at(SHOP, "2026-09-12 08:00"), DAYTIME, SHOP), SHOP) == "Mon 2026-09-14 09:00 +0300"
 
     def test_no_window_is_always_open(self) -> None:
         moment = at(SHOP, "2026-09-12 03:00")
@@ -489,17 +473,15 @@ class TestOpening:
         assert shown(result, JERUSALEM) == opens
 
     def test_a_window_that_never_opens_is_an_error_and_not_an_endless_search(self) -> None:
-        with pytest.raises(
-            ValueError, match="a window without days does not open within 400 days of 2026-05-13"
-        ):
+        with pytest.raises(ValueError, match="a window without days does not open within 400 days of 2026-05-13"):
             next_open(at(SHOP, "2026-05-13 09:00"), NEVER, SHOP)
 
 
 calendars = st.builds(
     Calendar,
-    st.sampled_from(
-        ["Asia/Jerusalem", "America/New_York", "UTC", "Asia/Kathmandu", "Australia/Lord_Howe"]
-    ).map(ZoneInfo),
+    st.sampled_from(["Asia/Jerusalem", "America/New_York", "UTC", "Asia/Kathmandu", "Australia/Lord_Howe"]).map(
+        ZoneInfo
+    ),
     st.just(SHOP.business_hours),
     st.sampled_from([None, "IL", "US"]),
 )
@@ -536,9 +518,9 @@ class TestWhatAlwaysHolds:
         assume(not _clocks_change_around(wall))
         minute = wall.hour * 60 + wall.minute
         yesterday = wall.date() - timedelta(days=1)
-        assert any(
-            opens <= minute < closes for opens, closes in _spans(window, wall.date(), calendar)
-        ) or any(minute + 1440 < closes for _, closes in _spans(window, yesterday, calendar))
+        assert any(opens <= minute < closes for opens, closes in _spans(window, wall.date(), calendar)) or any(
+            minute + 1440 < closes for _, closes in _spans(window, yesterday, calendar)
+        )
 
     @given(moments, windows, calendars)
     def test_nothing_was_open_in_between(self, moment: datetime, window: Window, calendar: Calendar) -> None:
@@ -554,9 +536,7 @@ class TestWhatAlwaysHolds:
         assert (one <= other) == (after(one, wait, calendar) <= after(other, wait, calendar))
 
     @given(moments, days, calendars)
-    def test_days_end_at_the_wall_time_they_began_at(
-        self, start: datetime, wait: Duration, calendar: Calendar
-    ) -> None:
+    def test_days_end_at_the_wall_time_they_began_at(self, start: datetime, wait: Duration, calendar: Calendar) -> None:
         end = after(start, wait, calendar).astimezone(calendar.zone)
         begun = start.astimezone(calendar.zone)
         assert (end.date() - begun.date()).days == wait.amount * (7 if wait.unit == "weeks" else 1)
@@ -577,9 +557,7 @@ class TestWhatAlwaysHolds:
         assert parse_duration(str(wait)) == wait
 
     @given(st.text(max_size=20), st.sampled_from([parse_duration, parse_window, parse_holidays]))
-    def test_any_text_is_read_or_refused_and_nothing_worse(
-        self, text: str, parse: Callable[[str], object]
-    ) -> None:
+    def test_any_text_is_read_or_refused_and_nothing_worse(self, text: str, parse: Callable[[str], object]) -> None:
         with suppress(ValueError):
             parse(text)
 
