@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
 
-from adapters.base import Broken, Cursor, Page
+from adapters.base import Broken, Cursor
 from adapters.errors import AdapterError
 from adapters.model import Identity, Order
 from connector.ingest import Ingested, ingest
@@ -94,7 +93,7 @@ def _walk(shop: Shop, state: StoreState, polled: Polled, progress: Progress | No
     """Store page after page. False if it was stopped before the end."""
     cursor = Cursor(state.cursor) if state.cursor is not None else None
     done = 0
-    for page in _read_ahead(shop.adapter.changed_orders(cursor)):
+    for page in shop.adapter.changed_orders(cursor):
         now = shop.clock()
         if page.orders or page.broken or page.cursor != cursor:
             with shop.database.write() as connection:
@@ -113,22 +112,6 @@ def _walk(shop: Shop, state: StoreState, polled: Polled, progress: Progress | No
         if stop.is_set():
             return False
     return True
-
-
-def _read_ahead(pages: Iterator[Page]) -> Iterator[Page]:
-    """The same pages. Of a long walk, the next is fetched while the one in hand is stored."""
-    first, second = next(pages, None), None
-    if first is not None:
-        yield first
-        second = next(pages, None)
-    if second is None:
-        return
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead") as pool:
-        page: Page | None = second
-        while page is not None:
-            coming = pool.submit(next, pages, None)
-            yield page
-            page = coming.result()
 
 
 def _sweep(shop: Shop, state: StoreState, polled: Polled, stop: threading.Event) -> bool:

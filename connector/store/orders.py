@@ -77,6 +77,7 @@ def save(connection: sa.Connection, store: str, seen: Iterable[Seen]) -> None:
             "facts": each.raw,
             "journal": _encode(each.journal),
             "open": each.open,
+            "past": all(event.old for event in each.journal),
             "ask_at": when(each.ask_at),
             "missing_since": None,
         }
@@ -128,8 +129,10 @@ def ask_all_again(connection: sa.Connection, store: str, now: datetime) -> None:
 
 
 def ask_again_of(connection: sa.Connection, store: str, person: str, but_not: str, now: datetime) -> None:
-    """Plan this person's orders again at once, all but one."""
-    chosen = sa.and_(orders.c.store == store, orders.c.person == person, orders.c.id != but_not)
+    """Plan this person's orders again at once, all but one and those to which nothing has happened in our care."""
+    chosen = sa.and_(
+        orders.c.store == store, orders.c.person == person, orders.c.id != but_not, orders.c.past.is_(False)
+    )
     connection.execute(sa.update(orders).where(chosen).values(ask_at=now))
 
 

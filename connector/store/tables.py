@@ -75,11 +75,18 @@ orders = sa.Table(
     sa.Column("facts", sa.LargeBinary, nullable=False),
     sa.Column("journal", sa.LargeBinary, nullable=False),
     sa.Column("open", sa.Boolean, nullable=False),
+    sa.Column("past", sa.Boolean, nullable=False),
     sa.Column("ask_at", Utc),
     sa.Column("missing_since", Utc),
 )
 sa.Index("ix_orders_number", orders.c.store, orders.c.number)
-sa.Index("ix_orders_person", orders.c.store, orders.c.person)
+sa.Index(
+    "ix_orders_person",
+    orders.c.store,
+    orders.c.person,
+    sqlite_where=orders.c.past.is_(False),
+    postgresql_where=orders.c.past.is_(False),
+)
 sa.Index(
     "ix_orders_open",
     orders.c.store,

@@ -78,6 +78,7 @@ def upgrade() -> None:
         sa.Column("facts", sa.LargeBinary(), nullable=False),
         sa.Column("journal", sa.LargeBinary(), nullable=False),
         sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("past", sa.Boolean(), nullable=False),
         sa.Column("ask_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("missing_since", tables.Utc(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("store", "id", name=op.f("pk_orders")),
@@ -91,7 +92,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("ask_at IS NOT NULL"),
     )
     op.create_index("ix_orders_number", "orders", ["store", "number"], unique=False)
-    op.create_index("ix_orders_person", "orders", ["store", "person"], unique=False)
+    op.create_index(
+        "ix_orders_person",
+        "orders",
+        ["store", "person"],
+        unique=False,
+        sqlite_where=sa.text("past IS 0"),
+        postgresql_where=sa.text("past IS false"),
+    )
     op.create_index(
         "ix_orders_open",
         "orders",
