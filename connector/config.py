@@ -237,6 +237,22 @@ def load_config(file: Path, environ: Mapping[str, str], problems: list[Problem])
     )
 
 
+def places(file: Path) -> tuple[tuple[str, ...], Path]:
+    """Where a config file that has mistakes says its rules and templates are, as far as it can be read at all."""
+    document = read_document(file, [])
+    data = document.data if document is not None and isinstance(document.data, dict) else {}
+    rules, templates = data.get("rules"), data.get("templates")
+    patterns = [rules] if isinstance(rules, str) else rules
+    if document is None or not isinstance(patterns, list):
+        patterns = list(ConfigKeys.model_fields["rules"].default) if document is not None else []
+    folder = file.resolve().parent
+    default = ConfigKeys.model_fields["templates"].default
+    return (
+        tuple(str(folder / pattern) for pattern in patterns if isinstance(pattern, str)),
+        folder / (templates if isinstance(templates, str) else default),
+    )
+
+
 def read_document(file: Path, problems: list[Problem]) -> Document | None:
     """Read and parse a YAML file; None, with `problems` appended, where it cannot be read."""
     name = shown(file)

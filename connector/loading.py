@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rules.loader import load_rules
-
 from connector.actions import known_actions
-from connector.config import CHANNELS, Config, StoreConfig, load_config, shown
+from connector.config import CHANNELS, Config, StoreConfig, load_config, places, shown
 from rules.document import Problem
+from rules.loader import load_rules
 from rules.rule import Rule
-from rules.timing import Window, next_open
+from rules.timing import Window, next_open, parse_window
+
+_ANY_HOURS = parse_window("00:00-24:00")
+"""Stands for business hours where the configuration is too wrong to tell them."""
 
 _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -40,21 +42,21 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
     problems: list[Problem] = []
     config = load_config(file, environ, problems)
     if config is None:
+        rule_files, template_folder = places(file)
+        sources = _rule_texts(rule_files, problems)
+        _load(sources, _ANY_HOURS, template_folder, _template_texts(template_folder, problems), problems)
         return sorted(set(problems))
-    sources = _rule_texts(config, problems)
+    for pattern in config.rule_files:
+        if not glob.glob(pattern, recursive=True):
+            message = f"rules: no file matches '{shown(Path(pattern))}'; 'aftersale init' writes starter rules"
+            problems.append(Problem(shown(file), 1, 1, message))
+    sources = _rule_texts(config.rule_files, problems)
     templates = _template_texts(config.template_folder, problems)
     by_hours: dict[Window | None, tuple[Rule, ...]] = {}
     for store in config.stores:
         hours = store.calendar.business_hours
         if hours not in by_hours:
-            by_hours[hours], found = load_rules(
-                sources,
-                actions={kind.name: kind.spec for kind in known_actions().values()},
-                channels=CHANNELS,
-                windows={"business_hours": hours} if hours is not None else {},
-                templates=templates,
-            )
-            problems += found
+            by_hours[hours] = _load(sources, hours, config.template_folder, templates, problems)
         if not problems:
             problems += _checks(config, store, by_hours[hours])
     if problems:
@@ -62,14 +64,30 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
     return Loaded(config, {store.id: by_hours[store.calendar.business_hours] for store in config.stores}, templates)
 
 
-def _rule_texts(config: Config, problems: list[Problem]) -> dict[str, str]:
+def _load(
+    sources: Mapping[str, str],
+    hours: Window | None,
+    template_folder: Path,
+    templates: Mapping[str, Mapping[str, str]],
+    problems: list[Problem],
+) -> tuple[Rule, ...]:
+    """The rules as they are for stores with these business hours."""
+    rules, found = load_rules(
+        sources,
+        actions={kind.name: kind.spec for kind in known_actions().values()},
+        channels=CHANNELS,
+        windows={"business_hours": hours} if hours is not None else {},
+        templates=templates,
+        templates_dir=shown(template_folder),
+    )
+    problems += found
+    return rules
+
+
+def _rule_texts(patterns: Sequence[str], problems: list[Problem]) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for pattern in config.rule_files:
-        files = sorted(glob.glob(pattern, recursive=True))
-        if not files:
-            message = f"rules: no file matches '{shown(Path(pattern))}'; 'aftersale init' writes starter rules"
-            problems.append(Problem(shown(config.file), 1, 1, message))
-        for file in files:
+    for pattern in patterns:
+        for file in sorted(glob.glob(pattern, recursive=True)):
             _read(Path(file), texts, problems)
     return texts
 
