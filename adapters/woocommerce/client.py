@@ -18,7 +18,7 @@ from requests.auth import HTTPBasicAuth
 from woocommerce.oauth import OAuth
 
 from adapters.errors import AdapterError, AuthFailed, Rejected, Unavailable, UnknownOutcome
-from adapters.http import Answer, Auth, Http, Params, http_date
+from adapters.http import Answer, Auth, Http, Misconfigured, Params, http_date
 from adapters.urls import store_url
 
 INDEX = "/wp-json/"
@@ -153,7 +153,7 @@ ODD = (msgspec.ValidationError, UnicodeDecodeError, RecursionError)
 _READ_WRITE = "Give it Read/Write in WooCommerce → Settings → Advanced → REST API."
 
 
-class NoRoute(Unavailable):
+class NoRoute(Misconfigured):
     """The REST API, or this part of it, is not there at all: no word about an order."""
 
 

@@ -352,3 +352,9 @@ def test_the_time_zone_has_its_name_where_it_has_one(index: dict[str, object], z
     responses.get(f"{SHOP}/wp-json/", json=index)
     responses.get(f"{API}/system_status", json={"settings": {"currency": "EUR"}})
     assert over_https().identify().timezone == zone
+
+
+def test_a_route_that_is_not_there_is_asked_for_once(shop: WooSandbox, store: StoreAdapter) -> None:
+    shop.fail_next("404", match=lambda request: request.path.endswith("/wp-json/"), times=None)
+    store.identify()
+    assert sum(request.path.endswith("/wp-json/") for request in shop.requests) == 1
