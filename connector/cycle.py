@@ -45,9 +45,10 @@ def run_cycle(
     report = Report(shop.id)
     polled = Polled()
     try:
+        something_to_do = True
         if polling:
-            poll(shop, polled, accept_store=accept_store, progress=progress, stop=stop)
-        if not stop.is_set():
+            something_to_do = poll(shop, polled, accept_store=accept_store, progress=progress, stop=stop)
+        if something_to_do and not stop.is_set():
             run_due(shop, polled, report.tally, stop)
         if polled.was_in_trouble and not stop.is_set():
             _record_recovery(shop)

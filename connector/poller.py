@@ -68,9 +68,10 @@ def poll(
     accept_store: bool = False,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
-) -> None:
+) -> bool:
     """Bring the state up to date with the store, and count in `polled` what that brought.
 
+    Returns whether anything is there to be done; not before the whole poll is through, so never if it was stopped.
     Raises the adapter's errors; what was stored by then stays. `stop` ends it after the page in hand.
     """
     with shop.database.read() as connection:
@@ -83,10 +84,10 @@ def poll(
         state = _begin_baseline(shop)
     stop = stop or threading.Event()
     if not _walk(shop, state, polled, progress, stop):
-        return
+        return False
     if sweeping and state.baseline_done_at is not None and not _sweep(shop, state, polled, stop):
-        return
-    _record_success(shop, state, swept=sweeping)
+        return False
+    return _record_success(shop, state, swept=sweeping)
 
 
 def _walk(shop: Shop, state: StoreState, polled: Polled, progress: Progress | None, stop: threading.Event) -> bool:
@@ -183,7 +184,8 @@ def _begin_baseline(shop: Shop) -> StoreState:
         return stores.load(connection, shop.id)
 
 
-def _record_success(shop: Shop, state: StoreState, *, swept: bool) -> None:
+def _record_success(shop: Shop, state: StoreState, *, swept: bool) -> bool:
+    """Note that the poll is through; returns whether anything is to be done, as it is cheap to ask here."""
     now = shop.clock()
     skew = shop.adapter.skew
     values: dict[str, object] = {"polled_at": now, "skew": skew.total_seconds() if skew is not None else None}
@@ -193,6 +195,7 @@ def _record_success(shop: Shop, state: StoreState, *, swept: bool) -> None:
         values["baseline_done_at"] = now
     with shop.database.write() as connection:
         stores.update(connection, shop.id, **values)
+        return followups.something_to_do(connection, shop.id, now)
 
 
 # Is it still the same store? ----------------------------------------------------------------------------------
