@@ -129,14 +129,22 @@ def switch_on(database: Database, store: str, rules: tuple[Rule, ...], now: date
 def old_rules_under_new_ids(known: Mapping[str, RuleState], rules: tuple[Rule, ...]) -> list[str]:
     """New rules that reach back and do just what a vanished one did: they would write to the same people again."""
     ids = {rule.id for rule in rules}
-    vanished = {state.digest: name for name, state in known.items() if name not in ids}
-    return [
-        f"{rule.where}: rule '{rule.id}' does just what '{vanished[rule.digest]}' did, and its 'backfill' would "
-        f"write to the same people again. If it is the same rule, add 'was: {vanished[rule.digest]}'; "
-        f"else take out 'backfill'"
+    vanished = {_content(state.digest): name for name, state in known.items() if name not in ids}
+    twins = [
+        (rule, vanished[_content(rule.digest)])
         for rule in rules
-        if rule.id not in known and rule.backfill is not None and rule.digest in vanished
+        if rule.id not in known and rule.backfill is not None and _content(rule.digest) in vanished
     ]
+    return [
+        f"{rule.where}: rule '{rule.id}' does just what '{old}' did, and its 'backfill' would write to the same people "
+        f"again. If it is the same rule, add 'was: {old}'; else take out 'backfill'"
+        for rule, old in twins
+    ]
+
+
+def _content(digest: str) -> str:
+    """What a rule does, however far it reaches back."""
+    return digest.partition("+")[0]
 
 
 def _rename(connection: sa.Connection, store: str, known: dict[str, RuleState], rule: Rule) -> None:

@@ -286,9 +286,13 @@ _IN_STEPS = frozenset({"steps", "actions", "wait", "send_between"})
 
 
 def _digest(data: Mapping[str, object], steps: Sequence[Step], templates: Templates) -> str:
-    """SHA-256 over what the rule does, whichever form it is written in, and the templates that it uses."""
+    """SHA-256 over what the rule does, whichever form it is written in, and the templates that it uses.
+
+    How far back it reaches stands behind a '+', so that two rules can be told to do the same but for that.
+    """
+    reach = f"+{data['backfill']}" if "backfill" in data else ""
     content = {
-        "rule": {name: data[name] for name in data.keys() - _NOT_WHAT_IT_DOES - _IN_STEPS},
+        "rule": {name: data[name] for name in data.keys() - _NOT_WHAT_IT_DOES - _IN_STEPS - {"backfill"}},
         "steps": [
             {
                 "id": step.id,
@@ -302,4 +306,4 @@ def _digest(data: Mapping[str, object], steps: Sequence[Step], templates: Templa
         ],
         "templates": templates,
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest() + reach

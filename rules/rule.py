@@ -41,7 +41,8 @@ class Rule:
     """A follow-up rule. `trigger` is an event kind (`order.delivered`, `order.status:packed`).
 
     `backfill` is how far back from being switched on the rule may reach (True: without limit).
-    `digest` changes when anything that the rule does changes; `where` is `file:line`.
+    `digest` changes when anything that the rule does changes; before its '+' stands all but `backfill`. `where` is
+    `file:line`.
     """
 
     id: str

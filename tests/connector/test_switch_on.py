@@ -177,6 +177,12 @@ def test_a_new_id_for_a_rule_that_reaches_back_is_refused(world: World) -> None:
         world.rules(BACKFILL.replace("welcome", "hello"))
 
 
+def test_a_new_id_that_adds_a_backfill_to_what_an_old_rule_did_is_refused_too(world: World) -> None:
+    world.rules(RULE.replace("      wait: 1 hour\n", ""))
+    with pytest.raises(StateError, match=r"rule 'hello' does just what 'welcome' did"):
+        world.rules(BACKFILL.replace("id: welcome", "id: hello"))
+
+
 def test_a_stricter_look_at_what_is_old_survives_a_restart(world: World) -> None:
     order = aged(world)
     world.run()
