@@ -98,6 +98,8 @@ class Http:
         self._timeout = (min(CONNECT_TIMEOUT, timeout), timeout)
         self._clock = clock
         self._session = _session(url)
+        # What the environment says of proxies and certificates; `requests` would look it up for every request.
+        self._route = self._session.merge_environment_settings(url, {}, True, None, None)
         self._retrying = Retrying(
             sleep=sleep,
             stop=stop_after_attempt(READ_TRIES),
@@ -144,7 +146,7 @@ class Http:
         raise self._error_for(answer)
 
     def _exchange(self, method: str, path: str, params: Params, signed: bool, body: _Body | None) -> Answer:
-        with self._session.request(
+        request = requests.Request(
             method,
             self._url + path,
             # An empty parameter breaks WooCommerce's signatures, and means nothing to anyone.
@@ -153,10 +155,9 @@ class Http:
             headers={"Content-Type": "application/json"} if body is not None else None,
             # Given even when there is nothing to sign, or `requests` looks for a password in ~/.netrc.
             auth=self._auth if signed else _unsigned,
-            timeout=self._timeout,
-            allow_redirects=False,
-            stream=True,
-        ) as response:
+        )
+        prepared = self._session.prepare_request(request)
+        with self._session.send(prepared, timeout=self._timeout, allow_redirects=False, **self._route) as response:
             self._note_skew(response.headers.get("Date"))
             try:
                 received = b"".join(_bounded(response))

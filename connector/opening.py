@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -80,6 +81,8 @@ def open_client(
         )
         for store in config.stores
     )
+    gc.collect()
+    gc.freeze()  # all this lives as long as the process: the collector need not look at it again with every page
     return Client(loaded, database, shops, mode)
 
 

@@ -43,7 +43,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection to read from; each statement sees the latest committed state."""
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -150,7 +150,7 @@ def _engine(url: str, *, durable: bool) -> sa.Engine:
     """Connections of one kind: those of durable transactions wait for the disk at each commit."""
     # Without parameters in its errors: they are customers' data, and errors are logged.
     settings = {"timeout": PATIENCE, "check_same_thread": False}
-    engine = sa.create_engine(url, connect_args=settings, hide_parameters=True)
+    engine = sa.create_engine(url, connect_args=settings, hide_parameters=True, pool_reset_on_return=None)
     synchronous = f"synchronous = {'FULL' if durable else 'NORMAL'}"
 
     def prepare(connection: sqlite3.Connection, _: object) -> None:
