@@ -66,7 +66,7 @@ def _start(clients: Sequence[Client], halt: threading.Event) -> BackgroundSchedu
             _tend,
             "interval",
             args=(shop, halt),
-            seconds=min(DUE_EVERY, shop.config.poll_every).total_seconds(),
+            seconds=_beat(shop.config.poll_every).total_seconds(),
             next_run_time=datetime.now(scheduler.timezone),
             max_instances=1,
             coalesce=True,
@@ -78,6 +78,16 @@ def _start(clients: Sequence[Client], halt: threading.Event) -> BackgroundSchedu
     return scheduler
 
 
+def is_time_to_poll(poll_every: timedelta, polled_at: datetime | None, now: datetime) -> bool:
+    """Whether this is the beat nearest to the next poll's time: the last one ended a little after its own beat."""
+    return polled_at is None or now - polled_at >= poll_every - _beat(poll_every) / 2
+
+
+def _beat(poll_every: timedelta) -> timedelta:
+    """How often a store is seen to."""
+    return min(DUE_EVERY, poll_every)
+
+
 def _tend(shop: Shop, halt: threading.Event) -> None:
     """Do for a store what its time has come for: poll, act, or leave it alone for a while."""
     now = shop.clock()
@@ -85,7 +95,7 @@ def _tend(shop: Shop, halt: threading.Event) -> None:
         state = stores.load(connection, shop.id)
     if state.retry_at is not None and now < state.retry_at:
         return
-    polling = state.polled_at is None or now - state.polled_at >= shop.config.poll_every
+    polling = is_time_to_poll(shop.config.poll_every, state.polled_at, now)
     report = run_cycle(shop, halt, polling=polling or state.error is not None)
     tally = report.tally
     if report.changed or tally.done or tally.skipped or tally.held or tally.failed:

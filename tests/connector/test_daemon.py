@@ -8,13 +8,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from adapters.sandbox.server import Request
 from adapters.sandbox.woocommerce import WooSandbox
+from connector.daemon import is_time_to_poll
 from connector.lock import Locked, locked
 from tests.conftest import World, is_write
 from tests.connector.daemon_process import hurried
@@ -185,3 +186,11 @@ def test_the_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
         process.kill()
     with locked(url):
         pass
+
+
+@pytest.mark.parametrize(("seconds", "polls"), [(15, False), (105, False), (120, True), (135, True)])
+def test_a_poll_comes_at_its_own_beat_though_the_last_one_took_a_moment(seconds: int, polls: bool) -> None:
+    beat = datetime(2026, 6, 1, tzinfo=UTC)
+    polled_at = beat + timedelta(seconds=0.8)
+    assert is_time_to_poll(timedelta(minutes=2), polled_at, beat + timedelta(seconds=seconds)) is polls
+    assert is_time_to_poll(timedelta(seconds=10), polled_at, beat + timedelta(seconds=10))
