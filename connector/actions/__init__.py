@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from adapters.base import Capability, StoreAdapter
 from adapters.model import Order
-from connector.staff import Staff
 from rules.schema import ActionSpec
 from rules.timing import Duration
+
+if TYPE_CHECKING:
+    from connector.staff import Staff
 
 
 class Prepared(Struct, frozen=True, omit_defaults=True):
