@@ -229,11 +229,11 @@ def _closed(due_at: datetime, moved_to: datetime, step: Step, calendar: Calendar
     first, last = due_at.astimezone(calendar.zone).date(), moved_to.astimezone(calendar.zone).date()
     hours = "business hours" if step.send_between == calendar.business_hours else str(step.send_between)
     between = (first + timedelta(days=distance) for distance in range(1, (last - first).days))
-    later = [_closed_on(day, step.send_between, calendar) for day in between]
-    return ", then ".join(filter(None, [_closed_on(first, step.send_between, calendar) or f"outside {hours}", *later]))
+    later = [closed_on(day, step.send_between, calendar) for day in between]
+    return ", then ".join(filter(None, [closed_on(first, step.send_between, calendar) or f"outside {hours}", *later]))
 
 
-def _closed_on(day: date, window: Window, calendar: Calendar) -> str | None:
+def closed_on(day: date, window: Window, calendar: Calendar) -> str | None:
     """Why nothing goes out on a day at all; None if something may."""
     if calendar.is_holiday(day):
         return _name_of_holiday(day, calendar)
@@ -243,7 +243,7 @@ def _closed_on(day: date, window: Window, calendar: Calendar) -> str | None:
 def _name_of_holiday(day: date, calendar: Calendar) -> str:
     assert calendar.country is not None
     code, _, region = calendar.country.partition("-")
-    return str(holidays.country_holidays(code, subdiv=region or None, years=day.year)[day])
+    return str(holidays.country_holidays(code, subdiv=region or None, years=day.year, language="en_US")[day])
 
 
 # What was held back -------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,8 +19,9 @@ from rich.cells import cell_len
 
 from connector.cli import demo as command
 from connector.cli._exits import Exit, Stop
-from connector.demo.account import Account, Message, differences, take_stock
+from connector.demo.account import Account, Message, closed_on, differences, take_stock
 from connector.demo.play import Play
+from rules.timing import Calendar, parse_window
 
 ZONE = ZoneInfo("Asia/Jerusalem")
 
@@ -230,3 +231,12 @@ def test_a_folder_that_cannot_be_made_is_a_mistake_in_one_line(tmp_path: Path) -
         command.demo(out=tmp_path / "file")
     assert stop.value.code is Exit.MISTAKE
     assert "--out" in str(stop.value.problems[0])
+
+
+@pytest.mark.parametrize("language", ["he", "en", ""])
+def test_holidays_go_by_their_english_names_whatever_the_machine_speaks(
+    language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGUAGE", language)
+    calendar = Calendar(ZoneInfo("Asia/Jerusalem"), country="IL")
+    assert closed_on(date(2026, 9, 21), parse_window("09:00-18:00"), calendar) == "Yom Kippur"
