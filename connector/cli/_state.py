@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError
 from connector.cli._clients import Clients
 from connector.cli._exits import Exit, Stop
 from connector.config import StoreConfig, shown
-from connector.ingest import replan
 from connector.loading import Loaded
 from connector.opening import make_adapter
 from connector.shop import Clock, Shop
@@ -20,7 +19,6 @@ from connector.store import stores
 from connector.store.database import Database, StateError, open_database, path_of, secret_of
 from connector.store.followups import Followup
 from rules.planner import Active
-from rules.timing import next_open
 
 
 def now() -> datetime:
@@ -86,24 +84,11 @@ def known_shop(loaded: Loaded, store: StoreConfig, database: Database, clock: Cl
     )
 
 
-def next_good_time(loaded: Loaded, row: Followup, moment: datetime) -> datetime:
-    """When an action that may go now is within the hours that its rule keeps."""
-    store = next((store for store in loaded.config.stores if store.id == row.store), None)
-    if store is None:
-        return moment
-    for rule in loaded.rules[store.id]:
-        for step in rule.steps:
-            if (rule.id, step.id) == (row.rule, row.step):
-                return next_open(moment, step.send_between, store.calendar)
-    return moment
-
-
-def plan_again(database: Database, loaded: Loaded, rows: Sequence[Followup], moment: datetime) -> None:
-    """Plan what follows from a change to these rows, as a person made it."""
+def by_shop(loaded: Loaded, database: Database, rows: Sequence[Followup]) -> Iterator[tuple[Shop, list[int]]]:
+    """These rows' ids, with the shop of each."""
     for store in loaded.config.stores:
-        ids = sorted({row.order_id for row in rows if row.store == store.id})
+        ids = [row.id for row in rows if row.store == store.id]
         if ids:
-            shop = known_shop(loaded, store, database, lambda: moment)
-            with database.write(durable=True) as connection:
-                replan(connection, shop, ids, moment)
+            shop = known_shop(loaded, store, database, now)
+            yield shop, ids
             shop.adapter.close()

@@ -7,20 +7,18 @@ done by the next run, within the hours that its rule keeps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
+from connector import deciding
 from connector.cli._clients import Clients, load_clients, no_such
 from connector.cli._exits import Exit, Stop
 from connector.cli._options import CONFIG, AsJson, ConfigPath
 from connector.cli._rows import Found, by_rule, rows_json
 from connector.cli._screen import clean, console, count, print_json
-from connector.cli._state import next_good_time, now, plan_again, state_of, with_state
-from connector.loading import Loaded
+from connector.cli._state import by_shop, state_of, with_state
 from connector.store import followups
-from connector.store.database import Database
 from connector.store.followups import Followup
 
 SHOWN = 5
@@ -41,7 +39,8 @@ def approve(
         rows = [row for of, row in chosen if of is loaded]
         if rows:
             with state_of(loaded) as database:
-                _decide(database, loaded, rows, now(), drop=drop)
+                for shop, ids in by_shop(loaded, database, rows):
+                    (deciding.drop if drop else deciding.let_go)(shop, ids)
                 with database.read() as connection:
                     changed += [(loaded, row) for row in followups.by_ids(connection, [row.id for row in rows])]
     if as_json:
@@ -74,22 +73,6 @@ def _chosen(held: Found, which: Sequence[str]) -> Found:
         )
     wanted = set(which)
     return [(loaded, row) for loaded, row in held if row.rule in wanted or str(row.id) in wanted - rules]
-
-
-def _decide(database: Database, loaded: Loaded, rows: Sequence[Followup], moment: datetime, *, drop: bool) -> None:
-    ids = [row.id for row in rows]
-    with database.write(durable=True) as connection:
-        # Only what is still held: somebody else may have decided meanwhile.
-        held = [row for row in followups.by_ids(connection, ids) if row.state == "held" and row.held_for == "approval"]
-        if drop:
-            reason = "dropped by a person"
-            gone = [row.id for row in held]
-            followups.update(connection, gone, state="skipped", final=True, held_for=None, at=moment, reason=reason)
-        else:
-            released = {"state": "pending", "approved": True, "held_for": None, "at": moment, "reason": None}
-            rows_now = [{"id": row.id, **released, "due_at": next_good_time(loaded, row, moment)} for row in held]
-            followups.update_each(connection, rows_now)
-    plan_again(database, loaded, held, moment)
 
 
 def _show(rows: Sequence[Followup], *, drop: bool) -> None:

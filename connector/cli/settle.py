@@ -7,22 +7,22 @@ and say it: '--sent' if it did go out, '--not-sent' if it did not and is to be t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated
 
 import structlog
 import typer
 
 from adapters.errors import AdapterError
+from connector import deciding
 from connector.cli._clients import Clients, load_clients
 from connector.cli._exits import Exit, Stop, worst
 from connector.cli._options import CONFIG, AsJson, ConfigPath
 from connector.cli._rows import Found, rows_json, rows_table
 from connector.cli._screen import console, count, print_json
-from connector.cli._state import known_shop, next_good_time, now, plan_again, state_of, with_state
+from connector.cli._state import by_shop, known_shop, now, state_of, with_state
 from connector.loading import Loaded
 from connector.lock import Locked, locked
-from connector.settling import record_done
+from connector.settling import SETTLES_AFTER
 from connector.settling import settle as ask_store
 from connector.store import followups
 from connector.store.database import Database
@@ -47,6 +47,8 @@ def settle(
     chosen = _chosen(_open(clients), which or [])
     if not which and (sent or not_sent):
         chosen = [(loaded, row) for loaded, row in chosen if row.state == "held"]
+    if sent or not_sent:
+        _refuse_the_untellable(chosen)
     code = Exit.WELL
     for loaded in clients.loaded:
         rows = [row for of, row in chosen if of is loaded]
@@ -54,7 +56,8 @@ def settle(
             continue
         with state_of(loaded) as database:
             if sent or not_sent:
-                _take_a_persons_word(database, loaded, rows, now(), sent=sent)
+                for shop, ids in by_shop(loaded, database, rows):
+                    deciding.take_word(shop, ids, sent=sent)
             else:
                 code = worst([code, _ask_the_stores(database, loaded, rows)])
     return _tell(clients, chosen, code, as_json=as_json)
@@ -79,19 +82,16 @@ def _chosen(found: Found, which: Sequence[str]) -> Found:
     return [(loaded, row) for loaded, row in found if not which or str(row.id) in which]
 
 
-def _take_a_persons_word(
-    database: Database, loaded: Loaded, rows: Sequence[Followup], moment: datetime, *, sent: bool
-) -> None:
-    with database.write(durable=True) as connection:
-        for row in rows:
-            if sent:
-                record_done(connection, row, None, moment)
-            else:
-                due_at = next_good_time(loaded, row, moment)
-                reason = "a person says that it did not go out: to be tried anew"
-                followups.update(connection, [row.id], state="pending", at=moment, due_at=due_at, reason=reason)
-        followups.update(connection, [row.id for row in rows], held_for=None)
-    plan_again(database, loaded, rows, moment)
+def _refuse_the_untellable(chosen: Found) -> None:
+    """Raises Stop for what is under way, or may still land: a person cannot know yet."""
+    moment = now()
+    early = [row for _, row in chosen if not deciding.may_be_told(row, moment)]
+    if early:
+        minutes = int(SETTLES_AFTER.total_seconds() // 60)
+        raise Stop(
+            Exit.MISTAKE,
+            *(f"action {row.id} may be under way: nobody knows before {minutes} minutes are over" for row in early),
+        )
 
 
 def _ask_the_stores(database: Database, loaded: Loaded, rows: Sequence[Followup]) -> Exit:

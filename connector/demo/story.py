@@ -16,6 +16,7 @@ from msgspec import Struct
 from adapters.http import READ_TRIES
 from adapters.sandbox.server import Request
 from adapters.sandbox.woocommerce import WooSandbox
+from connector.deciding import let_go
 from connector.shop import Shop
 from connector.store import followups
 from rules.document import parse
@@ -181,11 +182,9 @@ def _lose_the_next_answer(store: WooSandbox, _: Shop) -> None:
 
 def _let_go(_: WooSandbox, shop: Shop) -> None:
     """What `aftersale approve` does."""
-    now = shop.clock()
-    with shop.database.write(durable=True) as connection:
-        ids = [row.id for row in followups.in_state(connection, ["held"], shop.id) if row.held_for == "approval"]
-        values = {"state": "pending", "held_for": None, "approved": True, "at": now, "due_at": now, "reason": None}
-        followups.update(connection, ids, **values)
+    with shop.database.read() as connection:
+        held = [row.id for row in followups.in_state(connection, ["held"], shop.id)]
+    let_go(shop, held)
 
 
 _OF_SHOP: Mapping[str, Act] = {
