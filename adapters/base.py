@@ -27,6 +27,8 @@ class Capability(StrEnum):
     TAGS = "tags"
     STATUS = "status"
     COUPONS = "coupons"
+    CHECKOUTS = "checkouts"
+    """Abandoned checkouts are a walk of their own. (Where they are orders in draft, `changed_orders` brings them.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,11 @@ class StoreAdapter(Protocol):
     def skew(self) -> timedelta | None:
         """The store's clock minus ours, as the latest answer showed it; None before the first."""
 
-    def check(self) -> StoreInfo:
+    def check(self, needs: Collection[Capability]) -> StoreInfo:
         """Learn the store's identity, zone, currency and our rights, without changing anything in it.
 
-        Raises only when nothing at all can be learnt; otherwise what is wrong stands in `findings`.
+        What is wrong for reading orders and for what `needs` names stands in `findings`. Raises only when nothing
+        at all can be learnt.
         """
 
     def identify(self) -> StoreInfo:
@@ -86,25 +89,37 @@ class StoreAdapter(Protocol):
         comes at most once a walk unless it changed again. Always yields at least one page.
         """
 
+    def changed_checkouts(self, after: Cursor | None) -> Iterator[Page]:
+        """As `changed_orders`, for abandoned checkouts: orders marked `draft`, whose ids no order has. One that was
+        completed after all is `trashed`: its order comes by itself.
+        """
+
     def get_orders(self, ids: Sequence[str]) -> Fetched:
         """Fetch orders afresh, a hundred a request. Trashed ones come marked so.
 
         Raises Unavailable when every id is missing and the store shows no other order either.
         """
 
-    def add_note(self, order_id: str, text: str) -> str:
-        """Write a private note, for staff; returns its id."""
+    def add_note(self, order_id: str, text: str, key: str) -> str:
+        """Write a private note, for staff; returns its id.
 
-    def find_note(self, order_id: str, text: str, since: datetime, credited: Collection[str]) -> str | None:
-        """The id of a private note with exactly this text, written at or after `since`, whose id is not `credited`.
+        `key` is the same whenever the same note is meant, and no other's: a platform that can hold marks writes no
+        note twice under one key.
+        """
+
+    def find_note(self, order_id: str, text: str, key: str, since: datetime, credited: Collection[str]) -> str | None:
+        """The id of the private note of this key; where keys leave no mark, of one with exactly this text, written
+        at or after `since`, whose id is not `credited`.
 
         None is only said when the order and its notes were readable.
         """
 
-    def send_message(self, order_id: str, text: str, subject: str | None) -> str:
+    def send_message(self, order_id: str, text: str, subject: str | None, key: str) -> str:
         """Send a message to the order's customer by the platform's own means; returns its id."""
 
-    def find_message(self, order_id: str, text: str, since: datetime, credited: Collection[str]) -> str | None:
+    def find_message(
+        self, order_id: str, text: str, key: str, since: datetime, credited: Collection[str]
+    ) -> str | None:
         """As `find_note`, for a message. Raises Unsupported where the platform cannot tell."""
 
     def add_tags(self, order_id: str, tags: Sequence[str]) -> None:

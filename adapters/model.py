@@ -38,8 +38,23 @@ class Address(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     phone: str | None = None
 
 
+class Consent(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What a customer has said about marketing on one channel (`email`, `sms`, `whatsapp`).
+
+    `state` is the platform's word in lower case: subscribed, unsubscribed, not_subscribed, pending … `given_at` is
+    when it was last changed, where the platform tells.
+    """
+
+    channel: str
+    state: str
+    given_at: datetime | None = None
+
+
 class Customer(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """Who bought. A guest has no `id`; e-mail and phone are as the customer typed them, trimmed."""
+    """Who bought. A guest has no `id`; e-mail and phone are as the customer typed them, trimmed.
+
+    `orders_count` is how many orders the platform counts for them, this one included; None where it does not tell.
+    """
 
     id: str | None = None
     email: str | None = None
@@ -47,10 +62,15 @@ class Customer(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     first_name: str | None = None
     last_name: str | None = None
     locale: str | None = None
+    tags: tuple[str, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    orders_count: int | None = None
 
 
 class LineItem(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """One line of an order. `name` is plain text, entities decoded."""
+    """One line of an order. `name` is plain text, entities decoded; `refunded` is how many of `quantity` were taken
+    back or taken out of the order.
+    """
 
     id: str
     name: str
@@ -59,11 +79,26 @@ class LineItem(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     product_id: str | None = None
     variation_id: str | None = None
     sku: str | None = None
+    refunded: int = 0
+    product_type: str | None = None
+    product_tags: tuple[str, ...] = ()
+    vendor: str | None = None
+
+
+class Milestone(Struct, frozen=True, gc=False):
+    """A parcel came into a state (see `Shipment.state`) at `at`, as the carrier told the platform."""
+
+    state: str
+    at: datetime
 
 
 class Shipment(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One parcel. `shipped_at` is a moment; where the platform knows only the day, `shipped_on_day` is true
     and `shipped_at` is that day's start in the store's zone. `items` names line items and quantities, where known.
+
+    `state` is where the parcel is now: in_transit, out_for_delivery, available_for_pickup, delivery_failed, exception,
+    returned, delivered, or the platform's own word in lower case. `milestones` are the states that the platform
+    dates, the earliest first.
     """
 
     id: str
@@ -73,6 +108,9 @@ class Shipment(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     shipped_at: datetime | None = None
     shipped_on_day: bool = False
     delivered_at: datetime | None = None
+    estimated_delivery_at: datetime | None = None
+    state: str | None = None
+    milestones: tuple[Milestone, ...] = ()
     items: tuple[tuple[str, int], ...] = ()
 
 
@@ -83,6 +121,15 @@ class Refund(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     amount: Money
     reason: str | None = None
     created_at: datetime | None = None
+
+
+class Return(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Goods that the customer wants to, or did, send back. `status` is the platform's word in lower case."""
+
+    id: str
+    status: str
+    created_at: datetime | None = None
+    closed_at: datetime | None = None
 
 
 class Order(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -108,6 +155,7 @@ class Order(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     items: tuple[LineItem, ...] = ()
     shipments: tuple[Shipment, ...] = ()
     refunds: tuple[Refund, ...] = ()
+    returns: tuple[Return, ...] = ()
     coupons: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     meta: dict[str, str] = {}
@@ -157,7 +205,11 @@ class Finding(Struct, frozen=True, gc=False):
 
 
 class StoreInfo(Struct, frozen=True, gc=False, kw_only=True):
-    """What `check()` learnt about a store. `skew` is the store's clock minus ours; None is 'could not be told'."""
+    """What `check()` learnt about a store. `skew` is the store's clock minus ours; None is 'could not be told'.
+
+    `means` says, by capability, how this very store does what is asked of it, where a shop owner may expect
+    otherwise.
+    """
 
     identity: Identity
     name: str | None = None
@@ -166,4 +218,5 @@ class StoreInfo(Struct, frozen=True, gc=False, kw_only=True):
     statuses: tuple[str, ...] = ()
     can_write: bool | None = None
     skew: timedelta = timedelta(0)
+    means: dict[str, str] = {}
     findings: tuple[Finding, ...] = ()

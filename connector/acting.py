@@ -202,7 +202,7 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
 def _call(shop: Shop, made: Made) -> str | None:
     """Do it, once. What reaches back into the past is first looked up: it may have been done by a lost state."""
     kind = known_actions()[made.row.kind]
-    world = world_of(shop, made.row.order_id)
+    world = world_of(shop, made.row)
     if made.row.backfilled and not kind.repeatable:
         with shop.database.read() as connection:
             credited = followups.credited(connection, shop.id, made.row.order_id)

@@ -62,20 +62,24 @@ def make_ready(shop: Shop, judged: Judged, rows: Sequence[Followup], now: dateti
     return made
 
 
-def world_of(shop: Shop, order_id: str) -> World:
-    """What an action on this order acts upon."""
-    return World(shop.adapter, shop.staff, order_id, redirected(shop.staff, shop.redirect_to))
+def world_of(shop: Shop, row: Followup) -> World:
+    """What an action acts upon."""
+    key = hashlib.blake2b(_identity(row), digest_size=16).hexdigest()
+    return World(shop.adapter, shop.staff, row.order_id, key, redirected(shop.staff, shop.redirect_to))
 
 
 def coupon_code(secret: bytes, row: Followup) -> str:
     """The code that a coupon made by this action has, whoever asks and however often."""
-    identity = "\n".join((row.store, row.rule, row.subject, row.step, str(row.action)))
-    number = int.from_bytes(hashlib.blake2b(identity.encode(), key=secret, digest_size=16).digest())
+    number = int.from_bytes(hashlib.blake2b(_identity(row), key=secret, digest_size=16).digest())
     letters = []
     for _ in range(10):
         number, position = divmod(number, len(_ALPHABET))
         letters.append(_ALPHABET[position])
     return "".join(letters)
+
+
+def _identity(row: Followup) -> bytes:
+    return "\n".join((row.store, row.rule, row.subject, row.step, str(row.action))).encode()
 
 
 def _setting(shop: Shop, judged: Judged, context: Context, code: str, now: datetime) -> Setting:

@@ -100,7 +100,7 @@ def _ask(shop: Shop, row: Followup) -> Settlement:
     with shop.database.read() as connection:
         credited = followups.credited(connection, shop.id, row.order_id)
     try:
-        return kind.settle(prepared, world_of(shop, row.order_id), row.intent_at, credited)
+        return kind.settle(prepared, world_of(shop, row), row.intent_at, credited)
     except NotFound:
         return Undecidable("")  # the order may only seem to be gone: ask again, for a day
 

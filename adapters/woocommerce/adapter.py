@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from adapters.base import Broken, Capability, Cursor, Fetched, Page
-from adapters.errors import NotFound, Rejected, Unavailable
+from adapters.errors import NotFound, Rejected, Unavailable, Unsupported
 from adapters.model import Coupon, Order, Shipment, StoreInfo
 from adapters.woocommerce import site
 from adapters.woocommerce.client import (
@@ -58,7 +58,7 @@ class WooCommerce:
     def skew(self) -> timedelta | None:
         return self._client.http.skew
 
-    def check(self) -> StoreInfo:
+    def check(self, needs: Collection[Capability]) -> StoreInfo:
         return self._learnt(site.check(self._client, fulfillments=self._fulfillments))
 
     def identify(self) -> StoreInfo:
@@ -88,13 +88,16 @@ class WooCommerce:
         orders, broken = self._tell(found)
         return Fetched(orders=orders, missing=tuple(missing), broken=broken)
 
-    def add_note(self, order_id: str, text: str) -> str:
+    def changed_checkouts(self, after: Cursor | None) -> Iterator[Page]:
+        raise Unsupported(f"{self._client.http.where} keeps unfinished checkouts among its orders.")
+
+    def add_note(self, order_id: str, text: str, key: str) -> str:
         return self._post_note(order_id, text, to_customer=False)
 
-    def find_note(self, order_id: str, text: str, since: datetime, credited: Collection[str]) -> str | None:
+    def find_note(self, order_id: str, text: str, key: str, since: datetime, credited: Collection[str]) -> str | None:
         return self._find_note(order_id, text, since, credited, "internal")
 
-    def send_message(self, order_id: str, text: str, subject: str | None) -> str:
+    def send_message(self, order_id: str, text: str, subject: str | None, key: str) -> str:
         """Write a note that WooCommerce mails to the customer, under a subject of its own.
 
         It answers the same when there is no address or the mail fails: only send to orders with an e-mail
@@ -102,7 +105,9 @@ class WooCommerce:
         """
         return self._post_note(order_id, text, to_customer=True)
 
-    def find_message(self, order_id: str, text: str, since: datetime, credited: Collection[str]) -> str | None:
+    def find_message(
+        self, order_id: str, text: str, key: str, since: datetime, credited: Collection[str]
+    ) -> str | None:
         return self._find_note(order_id, text, since, credited, "customer")
 
     def add_tags(self, order_id: str, tags: Sequence[str]) -> None:

@@ -86,6 +86,8 @@ class World:
     adapter: StoreAdapter
     staff: Staff
     order_id: str
+    key: str
+    """The same whenever this very action is meant, even by a state made anew; no other's."""
     redirect: Staff | None = None
 
 

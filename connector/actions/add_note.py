@@ -24,12 +24,12 @@ def prepare(spec: AddNote, setting: Setting) -> Prepared:
 
 def perform(prepared: Prepared, world: World) -> str:
     assert prepared.text is not None
-    return world.adapter.add_note(world.order_id, prepared.text)
+    return world.adapter.add_note(world.order_id, prepared.text, world.key)
 
 
 def settle(prepared: Prepared, world: World, since: datetime, credited: Collection[str]) -> Settlement:
     assert prepared.text is not None
-    found = world.adapter.find_note(world.order_id, prepared.text, since, credited)
+    found = world.adapter.find_note(world.order_id, prepared.text, world.key, since, credited)
     return Found(found) if found is not None else Absent()
 
 

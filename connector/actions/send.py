@@ -63,9 +63,9 @@ def prepare(spec: Send, setting: Setting) -> Prepared:
 def perform(prepared: Prepared, world: World) -> str | None:
     assert prepared.text is not None
     if prepared.redirected_to is None:
-        return world.adapter.send_message(world.order_id, prepared.text, prepared.subject)
+        return world.adapter.send_message(world.order_id, prepared.text, prepared.subject, world.key)
     if world.redirect is None:
-        return world.adapter.add_note(world.order_id, prepared.text)
+        return world.adapter.add_note(world.order_id, prepared.text, world.key)
     if not world.redirect.tell(prepared.subject or "A message to a customer, redirected", prepared.text):
         raise StaffNotReached(f"{prepared.redirected_to} could not be reached")
     return None
@@ -75,7 +75,7 @@ def settle(prepared: Prepared, world: World, since: datetime, credited: Collecti
     assert prepared.text is not None
     look = world.adapter.find_message if prepared.redirected_to is None else world.adapter.find_note
     try:
-        found = look(world.order_id, prepared.text, since, credited)
+        found = look(world.order_id, prepared.text, world.key, since, credited)
     except Unsupported as error:
         return Undecidable(str(error))
     return Found(found) if found is not None else Absent()

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.padding import Padding
 
+from adapters.base import Capability
 from adapters.errors import AdapterError
 from adapters.model import Finding, StoreInfo
 from connector.actions import known_actions
@@ -60,14 +61,14 @@ def ask_stores(clients: Clients) -> list[Answer]:
 
 
 def _ask(name: str, loaded: Loaded, store: StoreConfig) -> Answer:
+    rules = tuple(rule for rule in loaded.rules[store.id] if rule.enabled)
     adapter = make_adapter(store, now)
     try:
-        info = adapter.check()
+        info = adapter.check(_needed(rules))
     except AdapterError as error:
         return Answer(name, None, (Finding(True, str(error)),))
     finally:
         adapter.close()
-    rules = tuple(rule for rule in loaded.rules[store.id] if rule.enabled)
     found = [
         *info.findings,
         *_another_store(loaded, store, info),
@@ -76,6 +77,12 @@ def _ask(name: str, loaded: Loaded, store: StoreConfig) -> Answer:
         *_unknown_statuses(rules, info.statuses),
     ]
     return Answer(name, info, tuple(dict.fromkeys(found)))
+
+
+def _needed(rules: tuple[Rule, ...]) -> frozenset[Capability]:
+    """What these rules ask of their store."""
+    kinds = {action.kind for rule in rules for step in rule.steps for action in step.actions}
+    return frozenset(needs for kind in kinds if (needs := known_actions()[kind].needs) is not None)
 
 
 def _another_store(loaded: Loaded, store: StoreConfig, info: StoreInfo) -> Iterator[Finding]:

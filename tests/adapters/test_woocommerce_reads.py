@@ -102,7 +102,7 @@ def test_fulfilments_switched_off_in_the_shop_are_none(shop: WooSandbox, connect
     shop.add_order()
     store = connect(shop, fulfillments=True)
     assert [order.shipments for page in store.changed_orders(None) for order in page.orders] == [()]
-    assert [finding.fatal for finding in store.check().findings] == [False]
+    assert [finding.fatal for finding in store.check(frozenset()).findings] == [False]
 
 
 def test_old_orders_are_not_asked_for_fulfilments(
@@ -121,20 +121,20 @@ def test_old_orders_are_not_asked_for_fulfilments(
 
 def fatal(store: StoreAdapter) -> str:
     """What is fatally wrong, in one sentence."""
-    (message,) = [finding.message for finding in store.check().findings if finding.fatal]
+    (message,) = [finding.message for finding in store.check(frozenset()).findings if finding.fatal]
     return message
 
 
 def test_a_check_asks_one_thing_at_most_once(shop: WooSandbox, store: StoreAdapter) -> None:
     shop.add_order()
-    store.check()
+    store.check(frozenset())
     paths = [request.path for request in shop.requests]
     assert len(paths) == len(set(paths))
 
 
 def test_a_check_of_a_healthy_store_tells_all_about_it(shop: WooSandbox, store: StoreAdapter) -> None:
     shop.add_order()
-    info = store.check()
+    info = store.check(frozenset())
     assert info.identity.site_id == shop.store_id
     assert (info.identity.url, info.identity.currency) == (shop.url, "ILS")
     assert (info.name, info.timezone) == ("Sandbox shop", "Asia/Jerusalem")
@@ -176,7 +176,7 @@ def test_a_read_only_key_is_named(shop: WooSandbox, connect: Connect) -> None:
     shop.add_key("ck_reader", "cs_reader", "read")
     store = connect(shop, consumer_key="ck_reader", consumer_secret="cs_reader")
     assert "Give it Read/Write" in fatal(store)
-    assert store.check().can_write is False
+    assert store.check(frozenset()).can_write is False
 
 
 @pytest.mark.parametrize("minutes", [20, -20])
@@ -189,7 +189,7 @@ def test_a_clock_twenty_minutes_off_is_named(shop: WooSandbox, store: StoreAdapt
 def test_a_clock_three_minutes_off_is_a_warning(shop: WooSandbox, store: StoreAdapter) -> None:
     shop.add_order()
     shop.skew = timedelta(minutes=3)
-    info = store.check()
+    info = store.check(frozenset())
     assert info.skew == timedelta(minutes=3)
     expected = "The store's clock is 3 minutes ahead of this machine's. Set both by NTP."
     assert info.findings == (Finding(False, expected),)
@@ -220,7 +220,7 @@ def test_a_store_that_is_down_is_named(shop: WooSandbox, store: StoreAdapter) ->
 
 
 def test_an_empty_store_may_be_new_or_broken(store: StoreAdapter) -> None:
-    (finding,) = store.check().findings
+    (finding,) = store.check(frozenset()).findings
     assert not finding.fatal
     assert "no orders" in finding.message
 
@@ -228,7 +228,7 @@ def test_an_empty_store_may_be_new_or_broken(store: StoreAdapter) -> None:
 def test_a_blocked_index_is_no_more_than_a_pity(shop: WooSandbox, store: StoreAdapter) -> None:
     shop.add_order()
     shop.fail_next("403", match=lambda request: request.path == "/wp-json/", times=None)
-    info = store.check()
+    info = store.check(frozenset())
     assert [finding.fatal for finding in info.findings] == [False]
     assert (info.identity.site_id, info.timezone) == (shop.store_id, None)
     assert store.identify().identity == info.identity

@@ -17,6 +17,8 @@ from adapters.sandbox.woocommerce import WooSandbox
 
 Connect = Callable[..., StoreAdapter]
 
+KEY = "a-follow-up"
+
 
 def is_write(request: Request) -> bool:
     return request.method != "GET"
@@ -35,8 +37,8 @@ def order_id(shop: WooSandbox) -> str:
 
 
 def test_a_note_is_private_and_a_message_is_mailed(shop: WooSandbox, store: StoreAdapter, order_id: str) -> None:
-    store.add_note(order_id, "For the staff")
-    store.send_message(order_id, "For the customer", "Subject")
+    store.add_note(order_id, "For the staff", KEY)
+    store.send_message(order_id, "For the customer", "Subject", KEY)
     assert [(note.text, note.customer) for note in shop.notes(int(order_id))] == [
         ("For the staff", False),
         ("For the customer", True),
@@ -51,12 +53,12 @@ def test_any_text_is_found_again_letter_by_letter(
     shop: WooSandbox, clock: MovableClock, store: StoreAdapter, order_id: str, text: str
 ) -> None:
     """WordPress strips backslashes from what it stores."""
-    note_id = store.add_note(order_id, text)
-    assert store.find_note(order_id, text, clock.now, ()) == note_id
+    note_id = store.add_note(order_id, text, KEY)
+    assert store.find_note(order_id, text, KEY, clock.now, ()) == note_id
 
 
 def test_a_backslash_reaches_the_reader(shop: WooSandbox, store: StoreAdapter, order_id: str) -> None:
-    store.send_message(order_id, "a\\b", None)
+    store.send_message(order_id, "a\\b", None, KEY)
     assert shop.mails[0].body == "a&#92;b"
 
 
@@ -66,10 +68,10 @@ def test_the_longest_note_is_counted_in_bytes_before_it_is_sent(
 ) -> None:
     """WooCommerce answers a longer one with an error 500, for ever."""
     if fits:
-        store.add_note(order_id, letters)
+        store.add_note(order_id, letters, KEY)
     else:
         with pytest.raises(Rejected, match="65,535"):
-            store.add_note(order_id, letters)
+            store.add_note(order_id, letters, KEY)
     assert len(writes(shop)) == fits
 
 
@@ -80,51 +82,51 @@ def test_a_doubtful_note_is_not_repeated_and_can_be_looked_up(
 ) -> None:
     shop.fail_next(how, match=is_write, after_commit=done, delay=1.5, times=None)
     with pytest.raises(UnknownOutcome):
-        store.add_note(order_id, "Thank you")
+        store.add_note(order_id, "Thank you", KEY)
     shop.faults.clear()
     assert len(writes(shop)) == 1
-    assert (store.find_note(order_id, "Thank you", clock.now, ()) is not None) == done
+    assert (store.find_note(order_id, "Thank you", KEY, clock.now, ()) is not None) == done
 
 
 @pytest.mark.parametrize("how", ["html", "php_notice", "bom", "truncated", "wrong_json"])
 def test_a_garbled_success_is_in_doubt(shop: WooSandbox, store: StoreAdapter, order_id: str, how: str) -> None:
     shop.fail_next(how, match=is_write)
     with pytest.raises(UnknownOutcome):
-        store.add_note(order_id, "Thank you")
+        store.add_note(order_id, "Thank you", KEY)
 
 
 def test_a_store_that_is_down_has_surely_not_written(shop: WooSandbox, store: StoreAdapter, order_id: str) -> None:
     shop.stop()
     with pytest.raises(Unavailable, match="refuses connections"):
-        store.add_note(order_id, "Thank you")
+        store.add_note(order_id, "Thank you", KEY)
 
 
 def test_a_note_on_an_order_that_is_gone_is_not_found(store: StoreAdapter) -> None:
     with pytest.raises(NotFound):
-        store.add_note("987654321", "Thank you")
+        store.add_note("987654321", "Thank you", KEY)
 
 
 def test_a_missing_route_is_no_word_about_an_order(shop: WooSandbox, store: StoreAdapter, order_id: str) -> None:
     """WooCommerce switched off answers 404 to everything."""
     shop.fail_next("404", times=None)
     with pytest.raises(Unavailable, match="Is WooCommerce active"):
-        store.add_note(order_id, "Thank you")
+        store.add_note(order_id, "Thank you", KEY)
     with pytest.raises(Unavailable):
         store.get_orders([order_id])
 
 
 def test_a_customers_note_is_no_private_note(clock: MovableClock, store: StoreAdapter, order_id: str) -> None:
-    store.send_message(order_id, "Thank you", None)
-    assert store.find_note(order_id, "Thank you", clock.now, ()) is None
+    store.send_message(order_id, "Thank you", None, KEY)
+    assert store.find_note(order_id, "Thank you", KEY, clock.now, ()) is None
 
 
 def test_of_two_equal_notes_the_one_not_credited_is_ours(
     clock: MovableClock, store: StoreAdapter, order_id: str
 ) -> None:
-    first, second = store.add_note(order_id, "Thanks"), store.add_note(order_id, "Thanks")
-    assert store.find_note(order_id, "Thanks", clock.now, {first}) == second
-    assert store.find_note(order_id, "Thanks", clock.now, {second}) == first
-    assert store.find_note(order_id, "Thanks", clock.now, {first, second}) is None
+    first, second = store.add_note(order_id, "Thanks", KEY), store.add_note(order_id, "Thanks", KEY)
+    assert store.find_note(order_id, "Thanks", KEY, clock.now, {first}) == second
+    assert store.find_note(order_id, "Thanks", KEY, clock.now, {second}) == first
+    assert store.find_note(order_id, "Thanks", KEY, clock.now, {first, second}) is None
 
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=10), timedelta(minutes=-10)])
@@ -132,12 +134,12 @@ def test_notes_are_dated_by_the_stores_clock(
     shop: WooSandbox, clock: MovableClock, store: StoreAdapter, order_id: str, skew: timedelta
 ) -> None:
     shop.skew = skew
-    store.add_note(order_id, "An old one")
+    store.add_note(order_id, "An old one", KEY)
     clock.advance(timedelta(minutes=1))
     since = clock.now
-    new = store.add_note(order_id, "A new one")
-    assert store.find_note(order_id, "A new one", since, ()) == new
-    assert store.find_note(order_id, "An old one", since, ()) is None
+    new = store.add_note(order_id, "A new one", KEY)
+    assert store.find_note(order_id, "A new one", KEY, since, ()) == new
+    assert store.find_note(order_id, "An old one", KEY, since, ()) is None
 
 
 def test_absence_is_proven_by_reading_the_order(
@@ -145,14 +147,14 @@ def test_absence_is_proven_by_reading_the_order(
 ) -> None:
     shop.fail_next("empty_list", times=None)
     with pytest.raises(NotFound):
-        store.find_note(order_id, "Thanks", clock.now, ())
+        store.find_note(order_id, "Thanks", KEY, clock.now, ())
 
 
 def test_a_read_only_key_is_told_its_cure(shop: WooSandbox, connect: Connect, order_id: str) -> None:
     shop.add_key("ck_reader", "cs_reader", "read")
     reader = connect(shop, consumer_key="ck_reader", consumer_secret="cs_reader")
     with pytest.raises(AuthFailed, match="Give it Read/Write"):
-        reader.add_note(order_id, "Thanks")
+        reader.add_note(order_id, "Thanks", KEY)
 
 
 # Tags
@@ -249,6 +251,6 @@ def test_no_error_of_a_refused_write_repeats_what_was_sent(
 ) -> None:
     shop.fail_next("403", match=is_write)
     with pytest.raises(AuthFailed) as caught:
-        store.add_note(order_id, "for noa@example.com")
+        store.add_note(order_id, "for noa@example.com", KEY)
     for secret in ("noa@", shop.consumer_key, shop.consumer_secret, "oauth"):
         assert secret not in str(caught.value)
