@@ -324,7 +324,7 @@ def test_bytes_that_are_no_text_spoil_one_order_only() -> None:
 def test_a_success_that_makes_no_sense_is_in_doubt(body: bytes) -> None:
     responses.post(f"{API}/orders/7/notes", status=201, body=body)
     with pytest.raises(UnknownOutcome):
-        over_https().add_note("7", "Thanks")
+        over_https().add_note("7", "Thanks", "a-follow-up")
 
 
 @pytest.mark.parametrize("body", [b'{"code":"\xff"}', b"[" * 100_000, b"", b"null", b"[]", b"<html>"])
@@ -332,7 +332,7 @@ def test_a_success_that_makes_no_sense_is_in_doubt(body: bytes) -> None:
 def test_a_refusal_that_makes_no_sense_is_a_refusal(body: bytes) -> None:
     responses.post(f"{API}/orders/7/notes", status=400, body=body)
     with pytest.raises(Rejected):
-        over_https().add_note("7", "Thanks")
+        over_https().add_note("7", "Thanks", "a-follow-up")
 
 
 @pytest.mark.parametrize(
