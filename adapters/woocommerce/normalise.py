@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from datetime import time as time_of_day
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from html import unescape
 from typing import Any, TypeVar
 
@@ -306,9 +307,13 @@ def _text(value: object) -> str | None:
     return str(value) if isinstance(value, int | float) else None
 
 
+# The same products and ways to pay come again and again.
+_unescaped = lru_cache(1024)(unescape)
+
+
 def _name(value: object) -> str | None:
     """Text that WooCommerce or a plugin may have escaped for HTML."""
     if type(value) is str:
         text = value.strip()
-        return (unescape(text) if "&" in text else text) or None
+        return (_unescaped(text) if "&" in text else text) or None
     return _text(value)
