@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -46,6 +48,7 @@ from adapters.errors import (
     Unavailable,
     UnknownOutcome,
 )
+from adapters.urls import is_loopback
 
 CONNECT_TIMEOUT = 10.0
 READ_TRIES = 3
@@ -55,6 +58,10 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 LONGEST_ANSWER = 120.0
 """Seconds. A time-out counts the silence between two pieces; this ends an answer that trickles on for ever."""
 
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+T = TypeVar("T")
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 Params = Mapping[str, str | int]
 
@@ -110,18 +117,52 @@ class Http:
 
     def read(self, path: str, params: Params | None = None, *, signed: bool = True) -> Answer:
         """GET a path. Raises AuthFailed, RateLimited, Unavailable, NotFound or Rejected."""
-        return self._retrying.copy()(self._read_once, path, params or {}, signed)
+        return self.patiently(lambda: self._read_once("GET", path, params or {}, signed, None))
+
+    def ask(self, path: str, question: bytes, *, kind: str = JSON) -> Answer:
+        """POST a question that changes nothing, once; `kind` is its media type. Raises what `read` does.
+
+        To have it asked again when that may help, and its answer judged in between, see `patiently`.
+        """
+        return self._read_once("POST", path, {}, True, _Body(question, kind))
+
+    def patiently(self, work: Callable[[], T]) -> T:
+        """Do some reading, again a few times where it raises an Unavailable or RateLimited that may pass.
+
+        For work that changes nothing: it starts from its beginning each time.
+        """
+        return self._retrying.copy()(work)
+
+    def lines(self, url: str, offset: int = 0) -> Iterator[bytes]:
+        """GET a text file that the store points to, unsigned, wherever it lies: line by line, line ends included.
+
+        `offset` is in bytes and skips lines already had: the lengths of the lines add up to it. Memory stays within
+        one line. Raises NotFound when the link has expired, Misconfigured for one that is not safe, and Unavailable,
+        also between two lines.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            raise Misconfigured(f"{self.where} points to a file without https, which is not fetched.")
+        where = f"the file that {self.where} offers"
+        with self.patiently(lambda: self._open(url, offset, where)) as response:
+            if response.status_code == 416:  # There is nothing behind the offset.
+                return
+            try:
+                # A server that does not know of ranges begins at the beginning.
+                yield from _lines(response, skip=offset if response.status_code == 200 else 0)
+            except RequestException as error:
+                raise self._trouble(error, where) from None
 
     def write(self, method: str, path: str, payload: object) -> Answer:
         """Send JSON, once.
 
         Raises UnknownOutcome when it may have been done; every other error is a sure no.
         """
-        body = _Body(msgspec.json.encode(payload))
+        body = _Body(msgspec.json.encode(payload), JSON)
         try:
             answer = self._exchange(method, path, {}, True, body)
         except RequestException as error:
-            trouble = self._trouble(error)
+            trouble = self._trouble(error, self.where)
             if _surely_not_done(error, body):
                 raise trouble from None
             raise UnknownOutcome(f"{trouble} Whether the change was made is not known.") from None
@@ -136,11 +177,11 @@ class Http:
         """Give back the connections."""
         self._session.close()
 
-    def _read_once(self, path: str, params: Params, signed: bool) -> Answer:
+    def _read_once(self, method: str, path: str, params: Params, signed: bool, body: _Body | None) -> Answer:
         try:
-            answer = self._exchange("GET", path, params, signed, None)
+            answer = self._exchange(method, path, params, signed, body)
         except RequestException as error:
-            raise self._trouble(error) from None
+            raise self._trouble(error, self.where) from None
         if answer.status < 300:
             return answer
         raise self._error_for(answer)
@@ -152,7 +193,7 @@ class Http:
             # An empty parameter breaks WooCommerce's signatures, and means nothing to anyone.
             params={name: value for name, value in params.items() if value != ""},
             data=body,
-            headers={"Content-Type": "application/json"} if body is not None else None,
+            headers={"Content-Type": body.kind} if body is not None else None,
             # Given even when there is nothing to sign, or `requests` looks for a password in ~/.netrc.
             auth=self._auth if signed else _unsigned,
         )
@@ -167,13 +208,27 @@ class Http:
                 received = b""  # The status alone says what happened.
             return Answer(f"{method} {path}", response.status_code, response.headers, received)
 
+    def _open(self, url: str, offset: int, where: str) -> requests.Response:
+        """The beginning of a file's answer; the caller reads and closes it."""
+        # Compressed, the offset would count other bytes than the lines do.
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
+        try:
+            prepared = self._session.prepare_request(requests.Request("GET", url, headers=headers, auth=_unsigned))
+            route = self._session.merge_environment_settings(url, {}, True, None, None)
+            response = self._session.send(prepared, timeout=self._timeout, allow_redirects=False, **route)
+        except RequestException as error:
+            raise self._trouble(error, where) from None
+        if response.status_code in (200, 206) or (response.status_code == 416 and offset):
+            return response
+        response.close()
+        raise _error_for_file(response.status_code, where)
+
     def _note_skew(self, date: str | None) -> None:
         told = http_date(date)
         if told is not None:
             self.skew = told - self._clock()
 
-    def _trouble(self, error: RequestException) -> Unavailable:
-        where = self.where
+    def _trouble(self, error: RequestException, where: str) -> Unavailable:
         match error:
             case ProxyError() | InvalidProxyURL():
                 return Misconfigured(f"{where} is out of reach: the proxy of this machine fails. Check HTTPS_PROXY.")
@@ -191,17 +246,8 @@ class Http:
             case ChunkedEncodingError() | ContentDecodingError():
                 return Unavailable(f"{where} broke off in the middle of an answer. It may be overloaded.")
             case requests.ConnectionError():
-                return self._broken_connection(_causes(error))
+                return _broken_connection(_causes(error), where)
         return Misconfigured(f"{where} cannot be asked. Check the store's `url`.")
-
-    def _broken_connection(self, causes: tuple[type[BaseException], ...]) -> Unavailable:
-        if NameResolutionError in causes:
-            return Unavailable(f"{self.where} was not found: the DNS has no such name. Check the store's `url`.")
-        if NewConnectionError in causes:
-            return Unavailable(f"{self.where} refuses connections. Is the server up, and the port in `url` right?")
-        if ReadTimeoutError in causes:
-            return Unavailable(f"{self.where} stopped in the middle of an answer. It may be overloaded.")
-        return Unavailable(f"{self.where} broke the connection before it had answered. It may be overloaded.")
 
     def _error_for(self, answer: Answer) -> AdapterError:
         if answer.status < 400:
@@ -221,7 +267,7 @@ class Http:
         retry_after = self._retry_after(answer)
         said = f"{self.where} answered {answer.status} to {answer.asked}"
         match answer.status:
-            case 429:
+            case 429 | 430:  # 430 is Shopify's own.
                 return RateLimited(f"{said}: too many requests. Aftersale slows down by itself.", retry_after)
             case 401 | 403 | 407:
                 return AuthFailed(f"{said}: access denied. Check the store's keys, firewall and security plugins.")
@@ -250,6 +296,10 @@ class _Body(io.BytesIO):
     """A request body that knows whether any of it may have gone out."""
 
     taken = False
+
+    def __init__(self, content: bytes, kind: str) -> None:
+        super().__init__(content)
+        self.kind = kind
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.taken = True
@@ -285,6 +335,44 @@ def _bounded(response: requests.Response) -> Iterator[bytes]:
         if size > LARGEST_ANSWER or time.monotonic() - started > LONGEST_ANSWER:
             raise _TooMuch
         yield piece
+
+
+def _broken_connection(causes: tuple[type[BaseException], ...], where: str) -> Unavailable:
+    if NameResolutionError in causes:
+        return Unavailable(f"{where} was not found: the DNS has no such name. Check the store's `url`.")
+    if NewConnectionError in causes:
+        return Unavailable(f"{where} refuses connections. Is the server up, and the port in `url` right?")
+    if ReadTimeoutError in causes:
+        return Unavailable(f"{where} stopped in the middle of an answer. It may be overloaded.")
+    return Unavailable(f"{where} broke the connection before it had answered. It may be overloaded.")
+
+
+def _error_for_file(status: int, where: str) -> AdapterError:
+    said = f"{where} was answered with {status}"
+    if status in (400, 401, 403, 404, 410):
+        return NotFound(f"{said}: its link has expired, or it is gone. It has to be asked for anew.")
+    if status >= 500 or status in (408, 425, 429):
+        return Unavailable(f"{said}: its host is down or overloaded.")
+    return Misconfigured(f"{said}, which is no file.")
+
+
+def _lines(response: requests.Response, skip: int) -> Iterator[bytes]:
+    """The lines of a body from its byte `skip` on. Raises _TooMuch for a line longer than any honest answer."""
+    begun = bytearray()
+    for piece in response.iter_content(128 * 1024):
+        if skip >= len(piece):
+            skip -= len(piece)
+            continue
+        *whole, rest = piece[skip:].split(b"\n")
+        skip = 0
+        for line in whole:
+            yield bytes(begun + line + b"\n")
+            begun.clear()
+        begun += rest
+        if len(begun) > LARGEST_ANSWER:
+            raise _TooMuch
+    if begun:
+        yield bytes(begun)
 
 
 def _surely_not_done(error: RequestException, body: _Body) -> bool:

@@ -69,7 +69,7 @@ class Customer(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
 
 class LineItem(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One line of an order. `name` is plain text, entities decoded; `refunded` is how many of `quantity` were taken
-    back or taken out of the order.
+    back or taken out of the order. What need not be shipped is in no parcel.
     """
 
     id: str
@@ -83,6 +83,7 @@ class LineItem(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     product_type: str | None = None
     product_tags: tuple[str, ...] = ()
     vendor: str | None = None
+    needs_shipping: bool = True
 
 
 class Milestone(Struct, frozen=True, gc=False):
@@ -207,6 +208,7 @@ class Finding(Struct, frozen=True, gc=False):
 class StoreInfo(Struct, frozen=True, gc=False, kw_only=True):
     """What `check()` learnt about a store. `skew` is the store's clock minus ours; None is 'could not be told'.
 
+    `statuses` are those that its orders may have, `goals` those that they can be moved to, where that is not the same.
     `means` says, by capability, how this very store does what is asked of it, where a shop owner may expect
     otherwise.
     """
@@ -216,6 +218,7 @@ class StoreInfo(Struct, frozen=True, gc=False, kw_only=True):
     version: str | None = None
     timezone: str | None = None
     statuses: tuple[str, ...] = ()
+    goals: tuple[str, ...] = ()
     can_write: bool | None = None
     skew: timedelta = timedelta(0)
     means: dict[str, str] = {}

@@ -5,6 +5,11 @@ A platform is a module with two names in it:
     class Settings(pydantic.BaseModel)      the keys that a store on it has in config.yaml
     def create(**settings) -> StoreAdapter  those keys, secrets as plain text; `zone`, `timeout`, `clock`, `sleep`
 
+and two more where what counts as shipped and delivered is told there in its own way, as a store would write it:
+
+    SHIPPED_WHEN = ({"shipment": "present"},)
+    DELIVERED_WHEN = ({"shipment": "delivered"},)
+
 Those built in are the folders beside this file that hold an adapter.py. Other people's are found by their
 entry point in the group "aftersale.adapters", whose name is the platform's and whose value is the module's:
 
@@ -51,6 +56,16 @@ def platforms() -> tuple[str, ...]:
 def settings_of(platform: str) -> type[BaseModel]:
     """The model of a store's own keys on that platform. Raises UnknownPlatformError."""
     return _load(platform).Settings
+
+
+def ladders_of(platform: str) -> dict[str, list[dict[str, str]]]:
+    """`shipped_when` and `delivered_when` as the platform itself would write them in config.yaml, as far as it does.
+
+    Raises UnknownPlatformError.
+    """
+    module = _load(platform)
+    found = {key: getattr(module, key.upper(), None) for key in ("shipped_when", "delivered_when")}
+    return {key: [dict(rung) for rung in rungs] for key, rungs in found.items() if rungs is not None}
 
 
 def create(platform: str, **settings: object) -> StoreAdapter:

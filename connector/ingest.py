@@ -24,6 +24,7 @@ from connector.store.followups import Followup
 from connector.store.orders import Known
 from connector.tally import Tally
 from rules.events import ASSUMED, Journal, Sight, latest, observe
+from rules.journey import is_under_way
 from rules.planner import Facts, Plan, plan
 
 log = structlog.get_logger()
@@ -210,8 +211,10 @@ def _let_others_step_in(
 
 
 def _is_open(order: Order, journal: Journal, now: datetime) -> bool:
-    """Whether news of this order may come that its modification date does not tell."""
+    """Whether news of this order may come that its modification date does not tell: above all of its parcels."""
     if order.draft or order.trashed or order.status in CLOSED or now - order.created_at > OPEN_FOR:
         return False
+    if any(is_under_way(parcel) for parcel in order.shipments):
+        return True
     delivered = latest(journal, "order.delivered")
     return delivered is None or delivered.source == ASSUMED

@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
-from adapters.base import Broken, Cursor
+from adapters.base import Broken, Capability, Cursor, Page
 from adapters.errors import AdapterError
 from adapters.model import Identity, Order
 from connector.ingest import Ingested, ingest
 from connector.shop import Shop
 from connector.store import followups, orders, stores
 from connector.store.stores import StoreState
+from rules.events import ABANDONED
 
 log = structlog.get_logger()
 
@@ -83,18 +84,42 @@ def poll(
     if state.baseline_at is None:
         state = _begin_baseline(shop)
     stop = stop or threading.Event()
-    if not _walk(shop, state, polled, progress, stop):
+    if not all(_go(shop, state, walk, polled, stop) for walk in _walks(shop, state, progress)):
         return False
     if sweeping and state.baseline_done_at is not None and not _sweep(shop, state, polled, stop):
         return False
     return _record_success(shop, state, swept=sweeping)
 
 
-def _walk(shop: Shop, state: StoreState, polled: Polled, progress: Progress | None, stop: threading.Event) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A walk over what changed in the store, from the cursor that stands in this column of the store's row."""
+
+    pages: Callable[[Cursor | None], Iterable[Page]]
+    column: str
+    cursor: Cursor | None
+    progress: Progress | None = None
+
+
+def _walks(shop: Shop, state: StoreState, progress: Progress | None) -> list[_Walk]:
+    """Over orders; and over abandoned checkouts, if a rule waits for them and they are not among the orders."""
+    adapter = shop.adapter
+    walks = [_Walk(adapter.changed_orders, "cursor", _cursor(state.cursor), progress)]
+    waits = any(active.rule.enabled and active.rule.trigger == ABANDONED for active in shop.rules)
+    if waits and Capability.CHECKOUTS in adapter.capabilities:
+        walks.append(_Walk(adapter.changed_checkouts, "checkout_cursor", _cursor(state.checkout_cursor)))
+    return walks
+
+
+def _cursor(kept: str | None) -> Cursor | None:
+    return Cursor(kept) if kept is not None else None
+
+
+def _go(shop: Shop, state: StoreState, walk: _Walk, polled: Polled, stop: threading.Event) -> bool:
     """Store page after page. False if it was stopped before the end."""
-    cursor = Cursor(state.cursor) if state.cursor is not None else None
+    cursor = walk.cursor
     done = 0
-    for page in shop.adapter.changed_orders(cursor):
+    for page in walk.pages(cursor):
         now = shop.clock()
         if page.orders or page.broken or page.cursor != cursor:
             with shop.database.write() as connection:
@@ -103,13 +128,13 @@ def _walk(shop: Shop, state: StoreState, polled: Polled, progress: Progress | No
                 if ingested.changed or broken:
                     _settle_quarantine(connection, shop, page.orders, broken, now)
                 if page.cursor is not None and page.cursor != cursor:
-                    stores.update(connection, shop.id, cursor=page.cursor)
+                    stores.update(connection, shop.id, **{walk.column: page.cursor})
                     cursor = page.cursor
             polled.add(ingested)
             _note_fresh(polled, page.orders, broken, now)
         done += len(page.orders)
-        if progress is not None:
-            progress(done, page.total)
+        if walk.progress is not None:
+            walk.progress(done, page.total)
         if stop.is_set():
             return False
     return True

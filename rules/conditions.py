@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import partial, reduce
+from itertools import chain
 from operator import attrgetter, methodcaller
 from types import UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
 
-from adapters.model import LineItem, Money, Order, Refund, Shipment
+from adapters.model import LineItem, Money, Order, Refund, Return, Shipment
 from rules.timing import Calendar, Duration, after, parse_duration
 
 Kind = Literal["text", "number", "money", "time", "flag"]
@@ -505,13 +506,26 @@ def _read_off_each(model: type[Struct], noun: str, path: str) -> Iterator[Field]
     """The fields of structs of which a scene has many; a money's or time's kind is that of each."""
     hints = get_type_hints(model)
     for name in model.__struct_fields__:
-        if kind := _KINDS.get(_without_none(hints[name])):
+        hint = _without_none(hints[name])
+        if kind := _KINDS.get(hint):
             yield Field(f"{noun}.{name}", kind, _of_each(path, name))
+        elif get_origin(hint) is tuple and get_args(hint)[0] is str:
+            yield Field(f"{noun}.{name}", "text", _of_all_in_each(path, name))
 
 
 def _of_each(path: str, name: str) -> Callable[[Scene], Iterable[Value]]:
     many, get = attrgetter(path), attrgetter(name)
     return lambda scene: map(get, many(scene))
+
+
+def _of_all_in_each(path: str, name: str) -> Callable[[Scene], Iterable[Value]]:
+    of_each = _of_each(path, name)
+    return lambda scene: chain.from_iterable(of_each(scene))  # type: ignore[arg-type]
+
+
+def _consent(channel: str) -> Callable[[Order], Value]:
+    """What the customer has said about marketing on this channel."""
+    return lambda order: next((each.state for each in order.customer.consents if each.channel == channel), None)
 
 
 def _without_none(hint: object) -> object:
@@ -525,6 +539,9 @@ def _all_fields() -> Iterator[Field]:
     yield from _read_off_each(LineItem, "item", "items")
     yield from _read_off_each(Shipment, "shipment", "shipments")
     yield from _read_off_each(Refund, "refund", "order.refunds")
+    yield from _read_off_each(Return, "return", "order.returns")
+    for channel in ("email", "sms", "whatsapp"):
+        yield _single(f"customer.{channel}_consent", "text", _consent(channel))
     yield _single("order.quantity", "number", lambda order: sum(item.quantity for item in order.items))
     yield _single("order.refunded_in_full", "flag", attrgetter("refunded_in_full"))
 

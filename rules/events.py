@@ -8,7 +8,8 @@ ladder of rungs: the first that holds wins, and is recorded with its source.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import Literal
 from msgspec import Struct
 
 from adapters.model import Order, Shipment
+from rules.journey import DELIVERED, RETURNED, STATES, entered, expected_by
 from rules.timing import Calendar, Duration, after, parse_duration
 
 PLATFORM = "platform"
@@ -34,13 +36,36 @@ TRIGGER_STATUS: Mapping[str, str] = {
 }
 """Triggers that are another name for entering a status."""
 
+PARCEL = "shipment.shipped"
+"""A parcel on its way."""
+
+ARRIVED = "shipment.delivered"
+LATE = "shipment.late"
+"""A parcel that was not there by its estimated delivery; it comes true by time alone."""
+
+JOURNEY: Mapping[str, str] = {state: f"shipment.{state}" for state in STATES}
+"""By a parcel's state, the event of coming into it."""
+
+PARCEL_TRIGGERS = frozenset({PARCEL, LATE, *JOURNEY.values()})
+"""Events of one parcel each; their subject is the parcel's id."""
+
+PARTLY_REFUNDED = "order.partially_refunded"
+RETURN_REQUESTED = "order.return_requested"
+ABANDONED = "checkout.abandoned"
+
 TRIGGERS = (
     "order.placed",
     "order.paid",
     "order.shipped",
     "order.delivered",
     "order.refunded",
+    PARTLY_REFUNDED,
+    RETURN_REQUESTED,
     *TRIGGER_STATUS,
+    PARCEL,
+    *JOURNEY.values(),
+    LATE,
+    ABANDONED,
 )
 
 
@@ -49,7 +74,7 @@ class Event(Struct, frozen=True, gc=False, omit_defaults=True):
 
     `source` says who dated it: the platform, we (first seen), or the rung of a ladder. `old` events are the past that
     a store had before we looked after it. `dated` is false where the platform has no time of its own.
-    `subject` is the parcel's id where the event is a parcel's.
+    `subject` is the id of the parcel, refund or return where the event is that one's.
     """
 
     kind: str
@@ -61,9 +86,6 @@ class Event(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 Journal = tuple[Event, ...]
-
-PARCEL = "shipment.shipped"
-"""A parcel on its way; its event's subject is the parcel's id."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +104,7 @@ class Rung:
 
 Ladder = tuple[Rung, ...]
 COMPLETED = Rung("status", "completed")
+BY_PARCELS = Rung("shipment", "delivered")
 
 
 @dataclass(frozen=True)
@@ -126,10 +149,10 @@ def parse_rung(what: str, value: object) -> Rung:
             return Rung("meta", text)
         case "meta":
             raise ValueError("write the custom field that tells it, like 'meta: _delivered_at'")
-        case "shipment" if text == "present":
+        case "shipment" if text in ("present", "delivered"):
             return Rung("shipment", text)
         case "shipment":
-            raise ValueError("write 'shipment: present': the order has a parcel with tracking")
+            raise ValueError("write 'shipment: present' (it has a parcel with tracking) or 'shipment: delivered'")
         case "shipped_plus":
             return Rung("shipped_plus", text, parse_duration(text))
     known = ("status", "meta", "shipment", "shipped_plus")
@@ -157,7 +180,7 @@ def observe(order: Order, journal: Journal, sight: Sight) -> Journal:
     if order.trashed:
         return journal
     if order.draft:
-        return journal or (_event(sight, "order.drafted", None),)
+        return _unfinished(order, journal or (_event(sight, "order.drafted", None),), sight)
     found = tuple(_order_events(order, journal, sight))
     journal = journal + found if found else journal
     for kind, ladder in sight.ladders.of(order).items():
@@ -181,8 +204,14 @@ def assumed_delivery(
     return min((moment for moment in moments if moment > now), default=None)
 
 
+def next_lateness(order: Order, now: datetime) -> datetime | None:
+    """When the next parcel will be late, if it does not arrive first."""
+    moments = [moment for parcel in order.shipments if (moment := expected_by(parcel)) is not None and moment > now]
+    return min(moments, default=None)
+
+
 def latest(journal: Journal, kind: str, subject: str | None = None) -> Event | None:
-    """The last entry of this kind (of this parcel)."""
+    """The last entry of this kind (of this parcel, refund or return)."""
     for event in reversed(journal):
         if event.kind == kind and event.subject == subject:
             return event
@@ -193,18 +222,50 @@ Entries = Mapping[tuple[str, str | None], Event]
 
 
 def standing(order: Order, journal: Journal, ladders: Ladders) -> Entries:
-    """What counts now: the latest event of each kind and parcel. A rung taken down takes its events with it."""
+    """What counts now: the latest event of each kind and parcel. A rung taken down takes its events with it, and
+    some events last only as long as what they tell of.
+    """
     climbed = ladders.of(order)
     return {
-        (event.kind, event.subject): event
+        (event.kind, event.subject and _parcel_of(event)): event
         for event in journal
-        if event.kind not in climbed or _is_on(climbed[event.kind], event)
+        if (event.kind not in climbed or _is_on(climbed[event.kind], event))
+        and (event.kind not in _LASTS or _LASTS[event.kind](order, event))
     }
+
+
+def _parcel_of(event: Event) -> str | None:
+    return event.subject if event.kind in PARCEL_TRIGGERS else None
 
 
 def _is_on(ladder: Ladder, event: Event) -> bool:
     """Whether the event was found by one of these rungs."""
     return any(rung.source == event.source for rung in ladder)
+
+
+def _is_still_in_part(order: Order, event: Event) -> bool:
+    return not order.refunded_in_full and any(refund.id == event.subject for refund in order.refunds)
+
+
+_WITHDRAWN = frozenset({"canceled", "cancelled", "declined"})
+"""A return in one of these statuses comes to nothing."""
+
+
+def _is_still_wanted(order: Order, event: Event) -> bool:
+    return any(each.id == event.subject and each.status not in _WITHDRAWN for each in order.returns)
+
+
+def _is_still_late(order: Order, event: Event) -> bool:
+    return any(parcel.id == event.subject and expected_by(parcel) == event.at for parcel in order.shipments)
+
+
+_LASTS: Mapping[str, Callable[[Order, Event], bool]] = {
+    PARTLY_REFUNDED: _is_still_in_part,
+    RETURN_REQUESTED: _is_still_wanted,
+    LATE: _is_still_late,
+    ABANDONED: lambda order, event: order.draft,
+}
+"""Whether an event of these kinds still counts."""
 
 
 # What a look at an order finds --------------------------------------------------------------------------------
@@ -218,12 +279,50 @@ def _order_events(order: Order, journal: Journal, sight: Sight) -> Iterator[Even
         yield _event(sight, "order.paid", order.paid_at)
     if (entered := _status_entered(order, journal, sight)) is not None:
         yield entered
-    if "order.refunded" not in kinds and (order.refunds or order.status == "refunded") and order.refunded_in_full:
-        dates = [refund.created_at for refund in order.refunds if refund.created_at is not None]
-        yield _event(sight, "order.refunded", max(dates, default=None))
-    for shipment in order.shipments:
-        if latest(journal, PARCEL, shipment.id) is None:
-            yield _parcel_left(shipment, sight)
+    if order.refunds or order.status == "refunded":
+        yield from _given_back(order, journal, sight)
+    for each in order.returns:
+        if each.status not in _WITHDRAWN and latest(journal, RETURN_REQUESTED, each.id) is None:
+            yield _event(sight, RETURN_REQUESTED, each.created_at, each.id)
+    for parcel in order.shipments:
+        if latest(journal, PARCEL, parcel.id) is None:
+            yield _parcel_left(parcel, sight)
+        if parcel.state is not None or parcel.milestones or parcel.delivered_at is not None:
+            yield from _parcel_went_on(parcel, journal, sight)
+        if parcel.estimated_delivery_at is not None:
+            yield from _parcel_is_late(parcel, journal, sight)
+
+
+def _unfinished(order: Order, journal: Journal, sight: Sight) -> Journal:
+    """A checkout that its customer left, and can be asked about; each edit begins the wait anew.
+
+    What was an order once, or is being written by the staff, is no checkout.
+    """
+    reachable = order.customer.email or order.customer.phone
+    if not reachable or order.source == "admin" or latest(journal, "order.placed") is not None:
+        return journal
+    if not _is_newer(order.modified_at, latest(journal, ABANDONED), sight):
+        return journal
+    return (*journal, _event(sight, ABANDONED, order.modified_at))
+
+
+def _is_newer(dated: datetime, known: Event | None, sight: Sight, *, corrects: bool = False) -> bool:
+    """Whether a date tells of something after the entry that is known, or `corrects` it. One to come can wait."""
+    if known is None:
+        return True
+    return dated <= sight.at and (dated > known.at or (corrects and dated != known.at))
+
+
+def _given_back(order: Order, journal: Journal, sight: Sight) -> Iterator[Event]:
+    """All of the money, once; or each part of it."""
+    if order.refunded_in_full:
+        if latest(journal, "order.refunded") is None:
+            dates = [refund.created_at for refund in order.refunds if refund.created_at is not None]
+            yield _event(sight, "order.refunded", max(dates, default=None))
+        return
+    for refund in sorted(order.refunds, key=lambda refund: refund.created_at or sight.at):
+        if refund.amount.amount > 0 and latest(journal, PARTLY_REFUNDED, refund.id) is None:
+            yield _event(sight, PARTLY_REFUNDED, refund.created_at, refund.id)
 
 
 def _status_entered(order: Order, journal: Journal, sight: Sight) -> Event | None:
@@ -257,6 +356,36 @@ def _parcel_left(parcel: Shipment, sight: Sight) -> Event:
     day = parcel.shipped_at
     old = sight.baseline is not None and not sight.baseline < day <= sight.at
     return Event(PARCEL, min(after(day, ONE_DAY, sight.calendar), sight.at), PLATFORM, old, True, parcel.id)
+
+
+def _parcel_went_on(parcel: Shipment, journal: Journal, sight: Sight) -> Iterator[Event]:
+    """The states that the parcel came into: by the platform's time, else when it was first seen in the one it is in."""
+    known = {event.kind: event for event in journal if event.subject == parcel.id and event.kind in _OF_THE_JOURNEY}
+    for state, dated in entered(parcel):
+        kind = JOURNEY.get(state)
+        corrects = state == DELIVERED and parcel.delivered_at is not None
+        if kind is not None and _is_newer(dated, known.get(kind), sight, corrects=corrects):
+            known[kind] = _event(sight, kind, dated, parcel.id)
+            yield known[kind]
+    kind = JOURNEY.get(parcel.state or "")
+    if kind is None or (kind == ARRIVED and parcel.delivered_at is not None):
+        return
+    came = known.get(kind)
+    if came is None or any(event.at > came.at for event in known.values()):
+        yield _event(sight, kind, None, parcel.id)
+
+
+_OF_THE_JOURNEY = frozenset(JOURNEY.values())
+
+
+def _parcel_is_late(parcel: Shipment, journal: Journal, sight: Sight) -> Iterator[Event]:
+    """Late from its estimated delivery on; one that is moved counts anew."""
+    expected = expected_by(parcel)
+    if expected is None or expected > sight.at:
+        return
+    known = latest(journal, LATE, parcel.id)
+    if known is None or known.at != expected:
+        yield _event(sight, LATE, expected, parcel.id)
 
 
 def _event(sight: Sight, kind: str, dated: datetime | None, subject: str | None = None) -> Event:
@@ -297,6 +426,8 @@ def _hit(rung: Rung, order: Order, journal: Journal, sight: Sight) -> Event | No
         case "meta":
             value = order.meta.get(rung.value)
             return _event(sight, "", _moment(value)) if value and not _is_no(value) else None
+        case "shipment" if rung == BY_PARCELS:
+            return _last_arrival(order, journal)
         case "shipment":
             parcels = [event for event in journal if event.kind == PARCEL]
             return min(parcels, key=lambda event: event.at, default=None)
@@ -311,7 +442,30 @@ def _is_news(rung: Rung, hit: Event | None, recorded: Event, sight: Sight) -> bo
             return hit is not None and hit.at > recorded.at
         case "meta":
             return hit is not None and hit.dated and hit.at not in (recorded.at, sight.at)
+        case "shipment" if rung == BY_PARCELS:
+            return hit is not None and hit.at != recorded.at
     return False
+
+
+def _last_arrival(order: Order, journal: Journal) -> Event | None:
+    """The arrival of the last parcel, once all that was not refunded is there."""
+    arrivals = {event.subject: event for event in journal if event.kind == ARRIVED}
+    if not arrivals or not order.needs_shipping or order.refunded_in_full:
+        return None
+    parcels = {parcel.id: parcel for parcel in order.shipments}  # plugins may list one twice
+    there = [each for each in parcels.values() if each.id in arrivals and each.state != RETURNED]
+    # What is not known to be in one of them may be in any: then none may be missing.
+    is_whole = _hold_all_of(order, there) if all(each.items for each in there) else len(there) == len(parcels)
+    return max((arrivals[each.id] for each in there), key=lambda event: event.at) if there and is_whole else None
+
+
+def _hold_all_of(order: Order, parcels: Sequence[Shipment]) -> bool:
+    """Whether every piece that is to be shipped, and was not refunded, is in these parcels."""
+    pieces: Counter[str] = Counter()
+    for parcel in parcels:
+        for item, quantity in parcel.items:
+            pieces[item] += quantity
+    return all(pieces[item.id] >= item.quantity - item.refunded for item in order.items if item.needs_shipping)
 
 
 def _assumed(rung: Rung, order: Order, journal: Journal, sight: Sight) -> Event | None:

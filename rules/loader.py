@@ -123,7 +123,7 @@ def _rule(draft: _Draft, path: Path, data: object) -> Rule | None:
         steps=steps,
         conditions=conditions,
         stop_if=stop_if,
-        once_per=spec.once_per,
+        once_per=spec.subject,
         enabled=spec.enabled,
         cooldown=spec.cooldown,
         expires_after=spec.expires_after,

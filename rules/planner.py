@@ -6,7 +6,7 @@ Pure. Polling, looking again before acting, explaining and replaying are all mad
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -14,7 +14,22 @@ import msgspec
 
 from adapters.model import LineItem, Order, Shipment
 from rules.conditions import Check, Scene
-from rules.events import ASSUMED, PARCEL, TRIGGER_STATUS, Entries, Event, Journal, Ladders, assumed_delivery, standing
+from rules.events import (
+    ARRIVED,
+    ASSUMED,
+    BY_PARCELS,
+    LATE,
+    PARCEL,
+    PARCEL_TRIGGERS,
+    TRIGGER_STATUS,
+    Entries,
+    Event,
+    Journal,
+    Ladders,
+    assumed_delivery,
+    next_lateness,
+    standing,
+)
 from rules.rule import Rule, Step
 from rules.timing import Calendar, after, next_open
 
@@ -124,16 +139,18 @@ NOTHING = Plan()
 
 def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime) -> Plan:
     """The follow-ups that ought to exist for this order, each with its time."""
+    late_at = next_lateness(facts.order, now) if facts.order.shipments else None
     if not facts.deeds and all(event.old for event in journal):  # a first poll meets nothing else
         rules = [active for active in rules if active.rule.backfill is not None]
-        if not rules and not facts.ladders.assumes:
+        if not rules and not facts.ladders.assumes and late_at is None:
             return NOTHING
     wanted: list[Wanted] = []
     refused: dict[tuple[str, str], str] = {}
-    moments: list[datetime] = []
-    entries = standing(facts.order, journal, facts.ladders)
+    moments: list[datetime] = [late_at] if late_at is not None else []
+    entries = _entries(facts, journal)
+    happened = {kind for kind, _ in entries}
     for active in rules:
-        if _entry(active.rule, entries) is None:
+        if _kind(active.rule) not in happened:
             continue
         for verdict in _judge(active, facts, entries, now):
             if verdict.wanted is not None:
@@ -150,14 +167,14 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
 
 def explain(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime) -> Iterator[Verdict]:
     """Every rule's verdict on this order, those that the order never came near included."""
-    entries = standing(facts.order, journal, facts.ladders)
+    entries = _entries(facts, journal)
     for active in rules:
         yield from _judge(active, facts, entries, now, thorough=True)
 
 
 def scene_of(facts: Facts, subject: Subject, journal: Journal, now: datetime) -> Scene:
     """What conditions and templates see of a subject; parcels know of a delivery that the order's status told."""
-    return _scene(facts, subject, standing(facts.order, journal, facts.ladders), now)
+    return _scene(facts, subject, _entries(facts, journal), now)
 
 
 def subjects(rule: Rule, order: Order, person: str) -> tuple[Subject, ...]:
@@ -180,6 +197,26 @@ def subjects(rule: Rule, order: Order, person: str) -> tuple[Subject, ...]:
             )
 
 
+def _entries(facts: Facts, journal: Journal) -> Entries:
+    """What counts now, for the order and for each parcel: those of which no carrier tells arrive with the order."""
+    entries = standing(facts.order, journal, facts.ladders)
+    delivered = _told_delivery(entries)
+    if delivered is None or not facts.order.shipments:
+        return entries
+    arrived = [parcel.id for parcel in facts.order.shipments if _arrived_with(parcel, delivered)]
+    late = {(LATE, parcel) for parcel in arrived}
+    return {
+        **{(ARRIVED, parcel): delivered for parcel in arrived},
+        **{key: event for key, event in entries.items() if key not in late},
+    }
+
+
+def _told_delivery(entries: Entries) -> Event | None:
+    """The order's delivery, where that tells of its parcels and not they of it."""
+    delivered = entries.get(("order.delivered", None))
+    return delivered if delivered is not None and delivered.source not in (ASSUMED, BY_PARCELS.source) else None
+
+
 # One rule on one subject --------------------------------------------------------------------------------------
 
 
@@ -198,7 +235,10 @@ def _verdict(
     active: Active, subject: Subject, facts: Facts, entries: Entries, now: datetime, thorough: bool
 ) -> Verdict:
     rule = active.rule
-    event = _trigger(rule, subject, facts, entries)
+    if rule.trigger in PARCEL_TRIGGERS:
+        subject, event = _first_parcel(active, subject, entries)
+    else:
+        event = _trigger(rule, subject, facts, entries)
     progress = _progress(rule, subject, facts.deeds)
     checks = [Check("trigger", rule.trigger, _told(event), event is not None)]
     scene = _scene(facts, subject, entries, now)
@@ -234,7 +274,8 @@ def _obstacle(
     if not rule.enabled:
         return _Obstacle("the rule is switched off", (Check("enabled", "true", False, False),))
     if facts.order.trashed:
-        return _Obstacle("the order is in the trash", (Check("order", "not in the trash", "in the trash", False),))
+        where = "the checkout was completed, or deleted" if facts.order.draft else "the order is in the trash"
+        return _Obstacle(where, (Check("order", "not in the trash", "in the trash", False),))
     if event is None:
         return _Obstacle(f"{rule.trigger} has not happened")
     if not _is_in_reach(active, event, progress, facts.calendar):
@@ -252,21 +293,40 @@ def _obstacle(
     return None
 
 
-def _entry(rule: Rule, entries: Entries) -> Event | None:
-    """What sets the rule off, as far as it is the whole order's."""
-    return entries.get((TRIGGER_STATUS.get(rule.trigger, rule.trigger), None))
+def _kind(rule: Rule) -> str:
+    """The kind of event that sets the rule off."""
+    return TRIGGER_STATUS.get(rule.trigger, rule.trigger)
 
 
 def _trigger(rule: Rule, subject: Subject, facts: Facts, entries: Entries) -> Event | None:
     """What sets the rule off for this subject: a parcel leaves and arrives by itself."""
-    event, parcel = _entry(rule, entries), subject.shipment
+    event, parcel = entries.get((_kind(rule), None)), subject.shipment
     if event is None or parcel is None:
         return event
     if rule.trigger == "order.shipped" and facts.ladders.counts_parcels:
         return entries.get((PARCEL, parcel.id))
-    if rule.trigger == "order.delivered" and not _arrived_with(parcel, event):
-        return None
+    if rule.trigger == "order.delivered":
+        arrived = _arrived_with(parcel, event) if event.source == ASSUMED else (ARRIVED, parcel.id) in entries
+        return event if arrived else None
     return event
+
+
+def _first_parcel(active: Active, subject: Subject, entries: Entries) -> tuple[Subject, Event | None]:
+    """What sets off a rule that waits for a parcel: the first one to which it happens, and the subject with that alone.
+
+    An item's parcel is one that holds it, or of which nobody says what it holds.
+    """
+    item = subject.item
+    came = [
+        (event, parcel)
+        for parcel in subject.shipments
+        if (event := entries.get((active.rule.trigger, parcel.id))) is not None
+        and (item is None or not parcel.items or item.id in dict(parcel.items))
+    ]
+    if not came:
+        return subject, None
+    event, parcel = min(came, key=lambda each: (not is_new(active, each[0]), each[0].at))
+    return replace(subject, shipments=(parcel,)), event
 
 
 def _arrived_with(parcel: Shipment, delivered: Event) -> bool:
@@ -385,17 +445,18 @@ def _start(subject: Subject, event: Event, progress: _Progress, entries: Entries
     if progress.settled_at is not None and progress.began_at is not None:
         return progress.settled_at
     moments = [event.at]
-    if subject.shipment is not None and (parcel := entries.get((PARCEL, subject.shipment.id))) is not None:
-        moments.append(parcel.at)
+    parcel = subject.shipment if event.subject is None else None  # what happens to a parcel has its own time
+    if parcel is not None and (left := entries.get((PARCEL, parcel.id))) is not None:
+        moments.append(left.at)
     if progress.settled_at is not None:  # and nothing has been done: then what happened anew counts anew
         moments.append(progress.settled_at)
     return max(moments)
 
 
 def _scene(facts: Facts, subject: Subject, entries: Entries, now: datetime) -> Scene:
-    delivered = entries.get(("order.delivered", None))
+    delivered = _told_delivery(entries)
     shipments = subject.shipments
-    if delivered is not None and delivered.source != ASSUMED and shipments:
+    if delivered is not None and shipments:
         shipments = tuple(
             msgspec.structs.replace(each, delivered_at=delivered.at)
             if each.delivered_at is None and _arrived_with(each, delivered)

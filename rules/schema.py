@@ -25,7 +25,7 @@ from pydantic.json_schema import models_json_schema
 
 from rules.conditions import FIELDS, META, OPERATORS
 from rules.document import Path
-from rules.events import STATUS, TRIGGERS
+from rules.events import PARCEL_TRIGGERS, STATUS, TRIGGERS
 from rules.rule import OncePer
 from rules.timing import Duration, parse_duration
 from rules.validation import did_you_mean
@@ -168,7 +168,9 @@ class RuleSpec(Strict):
     name: str | None = Field(None, description="What the rule is called where people see it.")
     trigger: Annotated[str, AfterValidator(_trigger)] = Field(description="What sets the rule off.")
     enabled: bool = Field(True, description="false switches it off. What happens meanwhile is not made up for.")
-    once_per: OncePer = Field("order", description="What the rule acts once for.")
+    once_per: OncePer | None = Field(
+        None, description="What the rule acts once for: the order, or with a shipment's trigger that shipment."
+    )
     wait: Span | None = Field(None, description="How long after the trigger.")
     send_between: str | None = Field(
         None, description="When it may happen: 09:00-18:00, or a name such as business_hours."
@@ -188,6 +190,11 @@ class RuleSpec(Strict):
     ] = Field(None, description="Act on the past, too: all of it (true), or as far back as this.")
     max_per_run: int = Field(200, ge=1, description="More than this within an hour is held for a person to approve.")
     was: Slug | None = Field(None, description="The id that this rule had before it was renamed.")
+
+    @property
+    def subject(self) -> OncePer:
+        """What the rule acts once for, also where it does not say: what happens to a parcel is that parcel's."""
+        return self.once_per or ("shipment" if self.trigger in PARCEL_TRIGGERS else "order")
 
 
 def _version(value: object) -> Literal[1]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from http import HTTPStatus
+from http.client import responses
 from http.server import BaseHTTPRequestHandler
 from socketserver import BaseServer, ThreadingTCPServer
 from typing import Any
@@ -172,7 +172,7 @@ class _Exchange(BaseHTTPRequestHandler):
         length = len(response.body) if response.promised is None else response.promised
         self.close_connection = self.close_connection or length != len(response.body)
         lines = [
-            f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
+            f"HTTP/1.1 {response.status} {responses.get(response.status, 'Refused')}",
             f"Date: {format_datetime(now.astimezone(UTC), usegmt=True)}",
             f"Content-Length: {length}",
             *(f"{name}: {value}" for name, value in response.headers),

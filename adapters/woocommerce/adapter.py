@@ -41,7 +41,7 @@ _CLOCK_GRAIN = timedelta(seconds=2)
 class WooCommerce:
     """One store. `clock` tells aware UTC; `fulfillments` also reads WooCommerce's own, one request an order."""
 
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability) - {Capability.CHECKOUTS}
     markup: Literal["html", "plain"] = "html"
 
     def __init__(

@@ -70,6 +70,7 @@ def _order(raw: RawOrder, zone: Zone) -> Order:
     billing = _address(billed)
     shipping = _address(raw.shipping if isinstance(raw.shipping, RawAddress) else None)
     status = raw.status.removeprefix("wc-")
+    draft = status in DRAFTS
     order_id = str(raw.id)
     entries = _entries(raw.meta_data)
     meta = _meta(entries)
@@ -82,7 +83,7 @@ def _order(raw: RawOrder, zone: Zone) -> Order:
         created_at=created,
         modified_at=modified or created,
         total=_money(raw.total, currency, "total"),
-        customer=_customer(raw.customer_id, billed.email if billed else None, billing, shipping, locale),
+        customer=_customer(raw.customer_id, billed.email if billed else None, billing, shipping, locale, draft=draft),
         billing=billing,
         shipping=shipping,
         paid_at=_moment(raw.date_paid_gmt),
@@ -101,7 +102,7 @@ def _order(raw: RawOrder, zone: Zone) -> Order:
         source=_text(raw.created_via),
         locale=locale,
         needs_shipping=bool(raw.shipping_lines) or raw.needs_processing is not False,
-        draft=status in DRAFTS,
+        draft=draft,
         trashed=status == TRASH,
         test=any(meta.get(key) == mode for key, mode in _TEST_MODE.items()),
     )
@@ -123,12 +124,16 @@ def fulfilled(raw: Iterable[RawFulfillment], zone: Zone) -> tuple[Shipment, ...]
     return tuple(_fulfillment(one, zone) for one in raw)
 
 
-def _customer(number: object, email: object, billing: Address, shipping: Address, locale: str | None) -> Customer:
-    customer_id = _text(number)
+def _customer(
+    number: object, email: object, billing: Address, shipping: Address, locale: str | None, *, draft: bool
+) -> Customer:
+    customer_id, address = _text(number), _text(email)
+    # WooCommerce writes by e-mail alone: a checkout that was left without one is nobody's who could be asked about it.
+    is_nobodys = draft and address is None
     return Customer(
         id=customer_id if customer_id != "0" else None,
-        email=_text(email),
-        phone=billing.phone or shipping.phone,
+        email=address,
+        phone=None if is_nobodys else billing.phone or shipping.phone,
         first_name=billing.first_name or shipping.first_name,
         last_name=billing.last_name or shipping.last_name,
         locale=locale,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -24,18 +23,19 @@ from connector.loading import Loaded
 from connector.opening import make_adapter
 from connector.poller import difference
 from connector.store import stores
-from rules.events import STATUS, TRIGGER_STATUS
+from rules.events import ABANDONED, STATUS, TRIGGER_STATUS
 from rules.rule import Rule
 from rules.validation import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a store said, and what is wrong with it."""
+    """What a store said, and what is wrong with it. `does` is, by action, what those of the rules really do there."""
 
     store: str
     info: StoreInfo | None
     findings: tuple[Finding, ...]
+    does: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fatal(self) -> bool:
@@ -49,6 +49,7 @@ class Answer:
             "version": info.version if info else None,
             "timezone": info.timezone if info else None,
             "currency": info.identity.currency if info else None,
+            "actions": dict(self.does),
             "findings": [{"fatal": finding.fatal, "message": finding.message} for finding in self.findings],
         }
 
@@ -73,16 +74,29 @@ def _ask(name: str, loaded: Loaded, store: StoreConfig) -> Answer:
         *info.findings,
         *_another_store(loaded, store, info),
         *_another_zone(store, info),
-        *_beyond_its_means(rules, frozenset(adapter.capabilities)),
-        *_unknown_statuses(rules, info.statuses),
+        *_beyond_its_means(rules, frozenset(adapter.capabilities), info.means),
+        *_unknown_statuses(rules, info.statuses, info.goals),
     ]
-    return Answer(name, info, tuple(dict.fromkeys(found)))
+    return Answer(name, info, tuple(dict.fromkeys(found)), _really_done(rules, adapter.capabilities, info.means))
 
 
 def _needed(rules: tuple[Rule, ...]) -> frozenset[Capability]:
     """What these rules ask of their store."""
-    kinds = {action.kind for rule in rules for step in rule.steps for action in step.actions}
-    return frozenset(needs for kind in kinds if (needs := known_actions()[kind].needs) is not None)
+    asked = {needs for rule in rules for kind in _kinds(rule) if (needs := known_actions()[kind].needs) is not None}
+    return frozenset(asked | ({Capability.CHECKOUTS} if any(rule.trigger == ABANDONED for rule in rules) else set()))
+
+
+def _kinds(rule: Rule) -> tuple[str, ...]:
+    """The kinds of a rule's actions, each once."""
+    return tuple(dict.fromkeys(action.kind for step in rule.steps for action in step.actions))
+
+
+def _really_done(
+    rules: tuple[Rule, ...], capabilities: frozenset[Capability], means: Mapping[str, str]
+) -> dict[str, str]:
+    """What the rules' actions do on this store, by action, where there is something to say about it."""
+    needs = {kind: known_actions()[kind].needs for rule in rules for kind in _kinds(rule)}
+    return {kind: means[need] for kind, need in needs.items() if need in capabilities and need in means}
 
 
 def _another_store(loaded: Loaded, store: StoreConfig, info: StoreInfo) -> Iterator[Finding]:
@@ -111,44 +125,50 @@ def _offset(zone: ZoneInfo, moment: datetime) -> timedelta | None:
     return moment.astimezone(UTC).astimezone(zone).utcoffset()
 
 
-def _beyond_its_means(rules: tuple[Rule, ...], capabilities: frozenset[str]) -> Iterator[Finding]:
+def _beyond_its_means(
+    rules: tuple[Rule, ...], capabilities: frozenset[Capability], means: Mapping[str, str]
+) -> Iterator[Finding]:
+    """What a store cannot do has its cure among its `means`, where there is one."""
     for rule in rules:
-        for kind in dict.fromkeys(action.kind for step in rule.steps for action in step.actions):
+        for kind in _kinds(rule):
             needed = known_actions()[kind].needs
             if needed is not None and needed not in capabilities:
-                yield Finding(True, f"Rule '{rule.id}' uses '{kind}', which this platform cannot do. Take it out.")
+                cure = means.get(needed, "This platform cannot do that. Take it out.")
+                yield Finding(True, f"Rule '{rule.id}' uses '{kind}', which this store does not do. {cure}")
 
 
-def _unknown_statuses(rules: tuple[Rule, ...], known: tuple[str, ...]) -> Iterator[Finding]:
+def _unknown_statuses(rules: tuple[Rule, ...], known: tuple[str, ...], goals: tuple[str, ...]) -> Iterator[Finding]:
     """A store that does not tell its statuses has none to compare with."""
     if not known:
         return
-    missing = partial(_no_status, known)
     for rule in rules:
         kind = TRIGGER_STATUS.get(rule.trigger, rule.trigger)
         status = kind.removeprefix(STATUS)
         if kind.startswith(STATUS) and status not in known:
-            yield Finding(False, f"Rule '{rule.id}' waits for a status that never comes: {missing(status)}.")
+            told = f"the shop has no status '{status}'{_instead(status, known)}"
+            yield Finding(False, f"Rule '{rule.id}' waits for a status that never comes: {told}.")
         for step in rule.steps:
             for action in step.actions:
                 goal = getattr(action.spec, "status", None)
-                if goal is not None and goal not in known:
-                    yield Finding(True, f"Rule '{rule.id}' moves orders to a status, but {missing(goal)}.")
+                if goal is not None and goal not in (goals or known):
+                    told = f"the shop can move none to '{goal}'{_instead(goal, goals or known)}"
+                    yield Finding(True, f"Rule '{rule.id}' moves orders to a status, but {told}.")
 
 
-def _no_status(known: tuple[str, ...], status: str) -> str:
-    hint = did_you_mean(status, known) or f"; it has {', '.join(known)}"
-    return f"the shop has no status '{status}'{hint}"
+def _instead(status: str, known: tuple[str, ...]) -> str:
+    return did_you_mean(status, known) or f"; there is {', '.join(known)}"
 
 
 def show_answers(screen: Console, answers: list[Answer]) -> None:
-    """A line for each store, and its findings below."""
+    """A line for each store; below, what the rules' actions really do there, and its findings."""
     for each in answers:
         info = each.info
         about = [part for part in (info.name, info.version) if part] if info is not None and not each.fatal else []
         verdict = "trouble" if each.fatal else "reached, and all is well" if not each.findings else "reached"
         told = f" ({clean(', '.join(about))})" if about else ""
         screen.print(f"{each.store}: {verdict}{told}", style="bold")
+        for action, told in sorted(each.does.items()):
+            screen.print(Padding(f"{action}: {clean(told)}", (0, 0, 0, 2)), style="dim")
         for finding in each.findings:
             line = f"{'✗' if finding.fatal else '!'} {clean(finding.message)}"
             screen.print(Padding(line, (0, 0, 0, 2)), style="red" if finding.fatal else "yellow")

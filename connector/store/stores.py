@@ -19,14 +19,16 @@ EVERY = "*"
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """A store's row. `baseline_at` is on the store's clock: what it had by then is the past. `refused_at` is when it
-    last turned us away, the staff having been told.
+    """A store's row. `baseline_at` is on the store's clock: what it had by then is the past. `checkout_cursor` is how
+    far abandoned checkouts were read, where they are a walk of their own. `refused_at` is when the store last turned us
+    away, the staff having been told.
     """
 
     id: str
     identity: Identity | None = None
     key_mark: str | None = None
     cursor: str | None = None
+    checkout_cursor: str | None = None
     baseline_at: datetime | None = None
     baseline_done_at: datetime | None = None
     polled_at: datetime | None = None

@@ -53,6 +53,7 @@ stores = sa.Table(
     sa.Column("identity", sa.LargeBinary),
     sa.Column("key_mark", sa.Text),
     sa.Column("cursor", sa.Text),
+    sa.Column("checkout_cursor", sa.Text),
     sa.Column("baseline_at", Utc),
     sa.Column("baseline_done_at", Utc),
     sa.Column("polled_at", Utc),
@@ -79,7 +80,14 @@ orders = sa.Table(
     sa.Column("ask_at", Utc),
     sa.Column("missing_since", Utc),
 )
-sa.Index("ix_orders_number", orders.c.store, orders.c.number)
+# Where an order's number is its id, as on most WooCommerce stores, it is found by that.
+sa.Index(
+    "ix_orders_number",
+    orders.c.store,
+    orders.c.number,
+    sqlite_where=orders.c.number != orders.c.id,
+    postgresql_where=orders.c.number != orders.c.id,
+)
 sa.Index(
     "ix_orders_person",
     orders.c.store,

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from adapters.model import Customer, Money, Order, Refund, Shipment
+from adapters.model import Customer, Milestone, Money, Order, Refund, Shipment
 from connector.reconciler import Changes, reconcile
 from connector.store.followups import Followup
 from rules.conditions import compile_conditions, compile_stop_if
@@ -279,6 +279,7 @@ VARIANTS = [
     (step(1, "1 hour", NOTE), step(2, "5 hours", MESSAGE, NOTE)),
     (step(1, "1 hour", NOTE, MESSAGE),),
 ]
+NEWS = ("shipment.delivered", "shipment.late", "order.partially_refunded", "checkout.abandoned")
 EDITS = st.builds(
     lambda steps, once_per, trigger, conditions, enabled, digest: rule(
         *steps,
@@ -290,15 +291,25 @@ EDITS = st.builds(
     ),
     st.sampled_from(VARIANTS),
     st.sampled_from(["order", "order", "customer", "shipment"]),
-    st.sampled_from(["order.placed", "order.delivered", "order.shipped", "order.on_hold"]),
+    st.sampled_from(["order.placed", "order.delivered", "order.shipped", "order.on_hold", *NEWS]),
     st.sampled_from([None, {"order.created_at": {"older_than": "2 days"}}, {"shipment.delivered_at": "missing"}]),
     st.sampled_from([True, True, True, False]),
     st.text("xy", max_size=2),
 )
+DISTANCES = st.none() | st.integers(-50, 50)
+CARRIERS = st.tuples(
+    st.sampled_from([None, "in_transit", "exception", "delivered", "returned"]),
+    st.lists(st.tuples(st.sampled_from(["in_transit", "exception", "delivered"]), st.integers(-50, 5)), max_size=3),
+    DISTANCES,
+    DISTANCES,
+)
+"""A parcel's state, its milestones, and how many hours off it arrives and was to arrive."""
 EVENTS = st.one_of(
     st.tuples(st.just("status"), st.sampled_from(["processing", "on-hold", "completed", "delivered", "refunded"])),
     st.tuples(st.just("date"), st.integers(-50, 50)),
     st.tuples(st.just("parcels"), st.lists(st.sampled_from(["p1", "p2"]), unique=True)),
+    st.tuples(st.just("carrier"), CARRIERS),
+    st.tuples(st.just("draft"), st.booleans()),
     st.tuples(st.just("refund"), st.integers(0, 100)),
     st.tuples(st.just("trash"), st.booleans()),
     st.tuples(st.just("wait"), st.integers(1, 60)),
@@ -309,6 +320,7 @@ EVENTS = st.one_of(
 STORIES = st.lists(st.tuples(st.sampled_from(["7", "8"]), EVENTS), max_size=25)
 CAREFUL = Ladders(
     delivered_when=(
+        parse_rung("shipment", "delivered"),
         parse_rung("status", "delivered"),
         parse_rung("meta", "_delivered_at"),
         parse_rung("status", "completed"),
@@ -327,12 +339,29 @@ def changed(seen: Order, event: tuple[str, Any], now: datetime) -> Order:
             return msgspec.structs.replace(seen, meta={"_delivered_at": (now + hours(distance)).isoformat()})
         case ("parcels", ids):
             return msgspec.structs.replace(seen, shipments=tuple(Shipment(id=id_, shipped_at=now) for id_ in ids))
+        case ("carrier", told):
+            return msgspec.structs.replace(seen, shipments=(carried(told, now), *seen.shipments[1:]))
+        case ("draft", draft):
+            return msgspec.structs.replace(seen, draft=draft, modified_at=now)
         case ("refund", amount):
             refund = Refund(id="1", amount=Money(Decimal(amount), "ILS"))
             return msgspec.structs.replace(seen, refunds=(refund,))
         case ("trash", trashed):
             return msgspec.structs.replace(seen, trashed=trashed)
     return seen
+
+
+def carried(told: tuple[str | None, Sequence[tuple[str, int]], int | None, int | None], now: datetime) -> Shipment:
+    """The first parcel, as its carrier tells of it."""
+    state, scans, arrives, expected = told
+    return Shipment(
+        id="p1",
+        shipped_at=now,
+        state=state,
+        milestones=tuple(sorted((Milestone(at, now + hours(hour)) for at, hour in scans), key=lambda each: each.at)),
+        delivered_at=now + hours(arrives) if arrives is not None else None,
+        estimated_delivery_at=now + hours(expected) if expected is not None else None,
+    )
 
 
 def happen(shop: Shop, event: tuple[str, Any]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.model import Address, Customer, LineItem, Money, Order, Refund, Shipment
+from adapters.model import Address, Consent, Customer, LineItem, Money, Order, Refund, Return, Shipment
 from rules.conditions import FIELDS, Check, ConditionProblem, Conditions, Scene, compile_conditions, compile_stop_if
 from rules.timing import Calendar, parse_business_hours
 
@@ -130,6 +130,48 @@ def mistake(name: str, wanted: object) -> str:
 def test_a_condition_that_is_met_holds_and_its_contrary_does_not(name: str, wanted: object) -> None:
     assert holds(name, wanted)
     assert not holds(name, {"not": wanted})
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("customer.tags", "wholesale"),
+        ("customer.orders_count", {"at_least": 3}),
+        ("customer.email_consent", "subscribed"),
+        ("customer.sms_consent", "missing"),
+        ("item.vendor", "Leaf & Co"),
+        ("item.product_type", {"contains": "tea"}),
+        ("item.product_tags", "organic"),
+        ("item.product_tags", {"not": "cup"}),
+        ("item.refunded", 1),
+        ("shipment.state", ["exception", "delivery_failed"]),
+        ("shipment.estimated_delivery_at", {"older_than": "1 day"}),
+        ("return.status", "requested"),
+        ("return.created_at", {"newer_than": "3 days"}),
+    ],
+)
+def test_what_a_richer_platform_tells_can_be_asked_for(name: str, wanted: object) -> None:
+    two_days_ago = NOW - timedelta(days=2)
+    leaves = LineItem(
+        id="1",
+        name="Sencha",
+        quantity=2,
+        total=ils(40),
+        refunded=1,
+        product_type="Green tea",
+        product_tags=("organic", "Japan"),
+        vendor="Leaf & Co",
+    )
+    rich = order(
+        customer=Customer(
+            tags=("Wholesale",), consents=(Consent(channel="email", state="subscribed"),), orders_count=3
+        ),
+        items=(leaves, item()),
+        shipments=(Shipment(id="p", state="exception", estimated_delivery_at=two_days_ago),),
+        returns=(Return(id="b", status="requested", created_at=two_days_ago),),
+    )
+    assert holds(name, wanted, scene(rich))
+    assert not holds(name, {"not": wanted}, scene(rich))
 
 
 def test_text_compares_without_case_in_every_script() -> None:

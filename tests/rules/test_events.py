@@ -9,8 +9,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from adapters.model import Customer, Money, Order, Refund, Shipment
-from rules.events import Event, Journal, Ladders, Rung, Sight, assumed_delivery, observe, parse_rung, standing
+from adapters.model import Customer, LineItem, Milestone, Money, Order, Refund, Return, Shipment
+from rules.events import (
+    Event,
+    Journal,
+    Ladders,
+    Rung,
+    Sight,
+    assumed_delivery,
+    next_lateness,
+    observe,
+    parse_rung,
+    standing,
+)
 from rules.timing import Calendar, Duration, parse_business_hours
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -149,9 +160,10 @@ def test_a_second_completion_is_not_dated_by_the_first() -> None:
 
 
 def test_a_draft_is_placed_when_it_is_first_seen_as_an_order() -> None:
-    journal = look(order("checkout-draft", draft=True))
+    draft = order("checkout-draft", draft=True, customer=Customer())
+    journal = look(draft)
     assert kinds(journal) == ["order.drafted"]
-    assert look(order("checkout-draft", draft=True), journal, NOW + hours(1)) is journal
+    assert look(draft, journal, NOW + hours(1)) is journal
     journal = look(order("processing", paid_at=NOW + hours(2)), journal, NOW + hours(3))
     assert last(journal, "order.placed") == Event("order.placed", NOW + hours(3), "seen", dated=False)
     assert last(journal, "order.paid").at == NOW + hours(2)
@@ -192,6 +204,239 @@ def test_a_refund_that_the_platform_does_not_date_is_when_we_saw_it() -> None:
 
 def test_the_status_alone_is_a_refund_too() -> None:
     assert "order.refunded" in kinds(look(order("refunded")))
+
+
+def stands(seen: Order, journal: Journal, kind: str, subject: str | None = None) -> Event | None:
+    return standing(seen, journal, Ladders()).get((kind, subject))
+
+
+def test_each_part_that_is_given_back_is_an_event_and_the_latest_counts() -> None:
+    once = order(refunds=(refund(10, NOW),))
+    journal = look(once)
+    assert look(once, journal, NOW + hours(1)) is journal
+    twice = order(refunds=(refund(20, NOW + hours(2)), refund(10, NOW)))  # the newest first, as some list them
+    journal = look(twice, journal, NOW + hours(3))
+    event = stands(twice, journal, "order.partially_refunded")
+    assert event is not None
+    assert (event.at, event.dated) == (NOW + hours(2), True)
+    assert kinds(journal).count("order.partially_refunded") == 2
+
+
+def test_a_part_that_the_platform_does_not_date_is_when_we_saw_it() -> None:
+    seen = order(refunds=(refund(10),))
+    event = stands(seen, look(seen, look(order()), NOW + hours(1)), "order.partially_refunded")
+    assert event == Event("order.partially_refunded", NOW + hours(1), "seen", dated=False, subject="r10")
+
+
+def test_once_all_is_given_back_no_part_counts_any_more() -> None:
+    journal = look(order(refunds=(refund(60, NOW),)))
+    both = order(refunds=(refund(60, NOW), refund(40, NOW + hours(1))))
+    journal = look(both, journal, NOW + hours(2))
+    assert stands(both, journal, "order.partially_refunded") is None
+    assert stands(both, journal, "order.refunded") is not None
+
+
+def test_goods_taken_back_without_money_are_no_refund() -> None:
+    assert "order.partially_refunded" not in kinds(look(order(refunds=(refund(0, NOW),))))
+
+
+# Returns ------------------------------------------------------------------------------------------------------
+
+
+def sent_back(status: str = "requested", id_: str = "b1", at: datetime | None = NOW) -> Return:
+    return Return(id=id_, status=status, created_at=at)
+
+
+@pytest.mark.parametrize("status", ["requested", "open"])
+def test_a_return_is_dated_by_its_request_and_seen_once(status: str) -> None:
+    seen = order(returns=(sent_back(status),))
+    journal = look(seen, at=NOW + hours(1))
+    assert last(journal, "order.return_requested") == Event("order.return_requested", NOW, subject="b1")
+    assert look(order(returns=(sent_back("open"),)), journal, NOW + hours(2)) is journal
+
+
+def test_another_return_is_a_newer_event() -> None:
+    both = order(returns=(sent_back("closed"), sent_back(id_="b2", at=NOW + hours(5))))
+    journal = look(both, look(order(returns=(sent_back(),))), NOW + hours(6))
+    event = stands(both, journal, "order.return_requested")
+    assert event is not None
+    assert event.at == NOW + hours(5)
+
+
+@pytest.mark.parametrize("status", ["declined", "canceled"])
+def test_a_return_that_comes_to_nothing_counts_no_more(status: str) -> None:
+    journal = look(order(returns=(sent_back(),)))
+    assert stands(order(returns=(sent_back(status),)), journal, "order.return_requested") is None
+    assert "order.return_requested" not in kinds(look(order(returns=(sent_back(status),))))
+
+
+# Abandoned checkouts ------------------------------------------------------------------------------------------
+
+
+def checkout(**changed: Any) -> Order:
+    return order("checkout-draft", **{"draft": True, "modified_at": NOW - hours(0.5), **changed})
+
+
+def test_a_checkout_was_abandoned_when_it_was_last_touched() -> None:
+    journal = look(checkout())
+    assert kinds(journal) == ["order.drafted", "checkout.abandoned"]
+    assert journal[-1] == Event("checkout.abandoned", NOW - hours(0.5))
+    assert look(checkout(), journal, NOW + hours(1)) is journal
+
+
+def test_each_edit_of_a_checkout_is_a_newer_event() -> None:
+    journal = look(checkout(modified_at=NOW + hours(2)), look(checkout()), NOW + hours(3))
+    event = stands(checkout(), journal, "checkout.abandoned")
+    assert event is not None
+    assert event.at == NOW + hours(2)
+
+
+def test_a_checkout_that_becomes_an_order_is_abandoned_no_more() -> None:
+    journal = look(order(), look(checkout()), NOW + hours(1))
+    assert stands(checkout(), journal, "checkout.abandoned") is not None
+    assert stands(order(), journal, "checkout.abandoned") is None
+    assert last(journal, "order.placed").at == NOW + hours(1)
+
+
+@pytest.mark.parametrize(
+    "nobodys", [{"customer": Customer()}, {"source": "admin"}], ids=["out of reach", "written by the staff"]
+)
+def test_what_no_customer_who_can_be_reached_has_left_is_not_abandoned(nobodys: dict[str, Any]) -> None:
+    assert kinds(look(checkout(**nobodys))) == ["order.drafted"]
+
+
+def test_a_telephone_is_enough_to_be_reached() -> None:
+    assert "checkout.abandoned" in kinds(look(checkout(customer=Customer(phone="+972 50 000 0000"))))
+
+
+def test_checkouts_from_before_our_care_are_past_until_they_are_touched_again() -> None:
+    journal = look(checkout(), baseline=NOW)
+    assert last(journal, "checkout.abandoned").old
+    journal = look(checkout(modified_at=NOW + hours(1)), journal, NOW + hours(1))
+    assert not last(journal, "checkout.abandoned").old
+
+
+# A parcel's journey -------------------------------------------------------------------------------------------
+
+
+def scans(*states: tuple[str, float]) -> tuple[Milestone, ...]:
+    return tuple(Milestone(state, NOW + hours(hour)) for state, hour in states)
+
+
+def journey(journal: Journal) -> list[tuple[str, float]]:
+    """The states in the journal, and the hours after NOW at which the parcel came into them."""
+    first = [event for event in journal if event.kind.startswith("shipment.") and event.kind != PARCEL]
+    return [(event.kind.removeprefix("shipment."), (event.at - NOW) / hours(1)) for event in first]
+
+
+def test_a_parcel_comes_into_each_state_when_the_carrier_says() -> None:
+    told = scans(("confirmed", -9), ("in_transit", -8), ("in_transit", -6), ("out_for_delivery", -2))
+    seen = order(shipments=(parcel(state="out_for_delivery", milestones=told),))
+    journal = look(seen)
+    assert journey(journal) == [("in_transit", -8), ("out_for_delivery", -2)]
+    assert last(journal, "shipment.in_transit") == Event("shipment.in_transit", NOW - hours(8), subject="p1")
+    assert look(seen, journal, NOW + hours(5)) is journal
+
+
+def test_a_parcel_that_comes_into_a_state_again_gives_a_newer_event() -> None:
+    told = scans(("in_transit", -8), ("exception", -6))
+    journal = look(order(shipments=(parcel(state="exception", milestones=told),)))
+    told += scans(("in_transit", 1))
+    seen = order(shipments=(parcel(state="in_transit", milestones=told),))
+    journal = look(seen, journal, NOW + hours(2))
+    assert journey(journal) == [("in_transit", -8), ("exception", -6), ("in_transit", 1)]
+    assert look(seen, journal, NOW + hours(3)) is journal
+
+
+def test_a_state_that_nobody_dates_is_when_it_was_first_seen_each_time_anew() -> None:
+    journal: Journal = ()
+    for hour, state in enumerate(["delivery_failed", "delivery_failed", "in_transit", "delivery_failed"]):
+        journal = look(order(shipments=(parcel(state=state),)), journal, NOW + hours(hour))
+    assert journey(journal) == [("delivery_failed", 0), ("in_transit", 2), ("delivery_failed", 3)]
+    assert not last(journal, "shipment.delivery_failed").dated
+
+
+def test_a_word_of_the_platforms_own_is_no_event() -> None:
+    assert journey(look(order(shipments=(parcel(state="label_printed", milestones=scans(("confirmed", -1))),)))) == []
+
+
+def test_an_arrival_is_dated_by_the_parcel_and_moves_with_its_date() -> None:
+    told = scans(("delivered", -3), ("in_transit", -1))  # the carrier's clerk scanned it late
+    seen = order(shipments=(parcel(state="delivered", milestones=told, delivered_at=NOW - hours(2)),))
+    journal = look(seen)
+    assert journey(journal) == [("in_transit", -1), ("delivered", -2)]
+    assert look(seen, journal, NOW + hours(1)) is journal
+    moved = order(shipments=(parcel(state="delivered", delivered_at=NOW - hours(4)),))
+    journal = look(moved, journal, NOW + hours(1))
+    assert last(journal, "shipment.delivered").at == NOW - hours(4)
+
+
+def test_an_arrival_that_nobody_dates_is_when_it_was_first_seen_until_somebody_does() -> None:
+    journal = look(order(shipments=(parcel(state="delivered"),)))
+    assert journey(journal) == [("delivered", 0)]
+    dated = order(shipments=(parcel(state="delivered", delivered_at=NOW - hours(5)),))
+    assert last(look(dated, journal, NOW + hours(1)), "shipment.delivered") == Event(
+        "shipment.delivered", NOW - hours(5), subject="p1"
+    )
+
+
+def test_a_scan_by_a_clock_ahead_of_ours_counts_from_when_it_was_seen() -> None:
+    seen = order(shipments=(parcel(state="in_transit", milestones=scans(("in_transit", 0.1))),))
+    journal = look(seen)
+    assert journey(journal) == [("in_transit", 0)]
+    assert look(seen, journal) is journal
+
+
+def test_the_journey_up_to_the_baseline_is_past() -> None:
+    told = scans(("in_transit", -8), ("out_for_delivery", 1))
+    journal = look(order(shipments=(parcel(state="exception", milestones=told),)), at=NOW + hours(2), baseline=NOW)
+    old = {event.kind: event.old for event in journal}
+    assert (old["shipment.in_transit"], old["shipment.out_for_delivery"], old["shipment.exception"]) == (
+        True,
+        False,
+        True,
+    )
+
+
+# Late parcels -------------------------------------------------------------------------------------------------
+
+
+def expected(at: datetime, **known: Any) -> Order:
+    return order(shipments=(parcel(estimated_delivery_at=at, **known),))
+
+
+def test_a_parcel_is_late_from_its_estimate_on_by_time_alone() -> None:
+    due = NOW + hours(5)
+    seen = expected(due)
+    journal = look(seen)
+    assert journey(journal) == []
+    assert next_lateness(seen, NOW) == due
+    journal = look(seen, journal, NOW + hours(7))
+    assert last(journal, "shipment.late") == Event("shipment.late", due, subject="p1")
+    assert next_lateness(seen, NOW + hours(7)) is None
+    assert look(seen, journal, NOW + hours(9)) is journal
+
+
+def test_an_estimate_that_moves_moves_the_lateness() -> None:
+    journal = look(expected(NOW - hours(1)))
+    later = expected(NOW + hours(5))
+    assert look(later, journal, NOW + hours(1)) is journal
+    assert stands(later, journal, "shipment.late", "p1") is None
+    journal = look(later, journal, NOW + hours(6))
+    assert stands(later, journal, "shipment.late", "p1") == Event("shipment.late", NOW + hours(5), subject="p1")
+
+
+@pytest.mark.parametrize("over", [{"state": "delivered"}, {"delivered_at": NOW}, {"state": "returned"}], ids=str)
+def test_what_has_arrived_or_comes_back_is_not_late(over: dict[str, Any]) -> None:
+    journal = look(expected(NOW - hours(1)))
+    assert stands(expected(NOW - hours(1)), journal, "shipment.late", "p1") is not None
+    assert stands(expected(NOW - hours(1), **over), journal, "shipment.late", "p1") is None
+    assert "shipment.late" not in kinds(look(expected(NOW - hours(1), **over)))
+    assert next_lateness(expected(NOW + hours(1), **over), NOW) is None
+
+
+def test_what_was_late_before_our_care_is_past() -> None:
+    assert last(look(expected(NOW - hours(1)), baseline=NOW), "shipment.late").old
 
 
 # Parcels ------------------------------------------------------------------------------------------------------
@@ -347,6 +592,96 @@ def test_when_the_better_rung_is_taken_down_the_lower_one_counts_as_it_did() -> 
     assert standing(seen, journal, Ladders())["order.delivered", None].at == NOW
 
 
+# Deliveries by parcels ----------------------------------------------------------------------------------------
+
+BY_PARCELS = ladders(("shipment", "delivered"))
+
+
+def piece(id_: str, quantity: int = 1, refunded: int = 0, *, needs_shipping: bool = True) -> LineItem:
+    return LineItem(
+        id=id_,
+        name=id_,
+        quantity=quantity,
+        total=Money(Decimal(10), "ILS"),
+        refunded=refunded,
+        needs_shipping=needs_shipping,
+    )
+
+
+def arrived(id_: str, hour: float, *items: tuple[str, int]) -> Shipment:
+    return parcel(id_, state="delivered", delivered_at=NOW + hours(hour), items=items)
+
+
+def deliveries(journal: Journal) -> list[datetime]:
+    return [event.at for event in journal if event.kind == "order.delivered"]
+
+
+def test_a_split_order_is_delivered_once_when_its_last_parcel_arrived() -> None:
+    goods = (piece("tea", 2), piece("mug"))
+    first, second = arrived("p1", -5, ("tea", 2)), arrived("p2", -1, ("mug", 1))
+    half = order("completed", items=goods, shipments=(first, parcel("p2", state="in_transit", items=(("mug", 1),))))
+    journal = look(half, by=BY_PARCELS, at=NOW - hours(3))
+    assert deliveries(journal) == []
+    whole = order("completed", items=goods, shipments=(second, first))
+    journal = look(whole, journal, by=BY_PARCELS)
+    assert last(journal, "order.delivered") == Event("order.delivered", NOW - hours(1), "shipment: delivered")
+    assert len(deliveries(journal)) == 1
+    assert kinds(journal).count("shipment.delivered") == 2
+    assert look(whole, journal, NOW + hours(1), BY_PARCELS) is journal
+
+
+def test_an_order_of_which_a_part_is_still_to_be_sent_is_not_delivered() -> None:
+    seen = order(items=(piece("tea", 3),), shipments=(arrived("p1", -1, ("tea", 2)),))
+    assert deliveries(look(seen, by=BY_PARCELS)) == []
+
+
+def test_pieces_that_were_refunded_are_not_waited_for() -> None:
+    seen = order(
+        items=(piece("tea", 3, refunded=1), piece("mug", 1, refunded=1)), shipments=(arrived("p1", -1, ("tea", 2)),)
+    )
+    assert deliveries(look(seen, by=BY_PARCELS)) == [NOW - hours(1)]
+
+
+def test_a_gift_card_beside_the_goods_is_in_no_parcel_and_not_waited_for() -> None:
+    seen = order(
+        items=(piece("tea"), piece("gift-card", needs_shipping=False)), shipments=(arrived("p1", -1, ("tea", 1)),)
+    )
+    assert deliveries(look(seen, by=BY_PARCELS)) == [NOW - hours(1)]
+
+
+def test_an_order_refunded_in_full_is_not_delivered_by_its_parcels() -> None:
+    seen = order("refunded", items=(piece("tea", 1, refunded=1),), shipments=(arrived("p1", -1, ("tea", 1)),))
+    assert deliveries(look(seen, by=BY_PARCELS)) == []
+
+
+def test_where_nobody_says_what_is_in_a_parcel_none_may_be_missing() -> None:
+    goods = (piece("tea", 2),)
+    both = (arrived("p1", -2), parcel("p2", state="in_transit"))
+    journal = look(order(items=goods, shipments=both), by=BY_PARCELS)
+    assert deliveries(journal) == []
+    both = (arrived("p1", -2), arrived("p2", 1))
+    assert deliveries(look(order(items=goods, shipments=both), journal, NOW + hours(2), BY_PARCELS)) == [NOW + hours(1)]
+
+
+def test_a_parcel_that_was_returned_delivers_nothing() -> None:
+    seen = order(items=(piece("tea"),), shipments=(parcel(state="returned", milestones=scans(("delivered", -5))),))
+    assert deliveries(look(seen, by=BY_PARCELS)) == []
+
+
+def test_an_order_that_grows_is_delivered_with_the_parcel_that_was_added() -> None:
+    journal = look(order(shipments=(arrived("p1", -2),)), by=BY_PARCELS)
+    journal = look(order(shipments=(arrived("p1", -2), parcel("p2"))), journal, NOW + hours(1), BY_PARCELS)
+    assert deliveries(journal) == [NOW - hours(2)]
+    grown = order(shipments=(arrived("p1", -2), arrived("p2", 2)))
+    assert deliveries(look(grown, journal, NOW + hours(3), BY_PARCELS)) == [NOW - hours(2), NOW + hours(2)]
+
+
+def test_completed_delivers_by_parcels_only_what_need_not_be_sent() -> None:
+    done = {"completed_at": NOW - hours(1)}
+    assert deliveries(look(order("completed", **done), by=BY_PARCELS)) == []
+    assert deliveries(look(order("completed", needs_shipping=False, **done), by=BY_PARCELS)) == [NOW - hours(1)]
+
+
 # Assumed deliveries -------------------------------------------------------------------------------------------
 
 
@@ -449,6 +784,7 @@ def test_rungs_are_read_as_people_write_them() -> None:
     assert parse_rung("status", "wc-Delivered") == Rung("status", "delivered")
     assert parse_rung("meta", "_delivered_at") == Rung("meta", "_delivered_at")
     assert parse_rung("shipment", "present") == Rung("shipment", "present")
+    assert parse_rung("shipment", "delivered") == Rung("shipment", "delivered")
     assert parse_rung("shipped_plus", "5 business days").wait == Duration(5, "business days")
 
 
@@ -461,7 +797,7 @@ def test_rungs_are_read_as_people_write_them() -> None:
         ("status", ["delivered"], "write the status that tells it, like 'status: delivered'"),
         ("meta", "", "write the custom field that tells it, like 'meta: _delivered_at'"),
         ("meta", True, "write the custom field that tells it, like 'meta: _delivered_at'"),
-        ("shipment", "yes", "write 'shipment: present': the order has a parcel with tracking"),
+        ("shipment", "yes", "write 'shipment: present' (it has a parcel with tracking) or 'shipment: delivered'"),
     ],
 )
 def test_a_mistaken_rung_says_what_to_write(what: str, value: object, message: str) -> None:

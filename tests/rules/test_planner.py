@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from pydantic import BaseModel
 
-from adapters.model import Customer, LineItem, Money, Order, Refund, Shipment
+from adapters.model import Customer, LineItem, Milestone, Money, Order, Refund, Shipment
 from rules.conditions import compile_conditions, compile_stop_if
 from rules.events import Event, Journal, Ladders, Sight, observe, parse_rung
 from rules.planner import Active, Deed, Facts, Plan, Verdict, Wanted, cooling_down, explain, plan, scene_of, subjects
@@ -527,6 +528,121 @@ def test_an_assumed_delivery_delivers_no_parcel() -> None:
     late = rule("order.shipped", conditions={"shipment.delivered_at": "missing"})
     assert planned(late, shipped, journal, by=by).wanted
     assert planned(rule("order.delivered"), shipped, journal, by=by).wanted
+
+
+# What happens to a parcel ---------------------------------------------------------------------------------------
+
+
+def moving(id_: str, state: str, entered: datetime, *items: tuple[str, int]) -> Shipment:
+    return Shipment(id=id_, state=state, milestones=(Milestone(state, entered),), items=items)
+
+
+def test_what_happens_to_each_parcel_is_followed_up_by_itself() -> None:
+    failed = rule("shipment.delivery_failed", once_per="shipment")
+    seen = order(
+        shipments=(
+            moving("p1", "delivery_failed", NOW),
+            moving("p2", "in_transit", NOW),
+            moving("p3", "delivery_failed", NOW + hours(1)),
+        )
+    )
+    made = planned(failed, seen, now=NOW + hours(2))
+    assert [(each.subject.key, each.due_at) for each in made.wanted] == [
+        ("shipment:7:p1", NOW + hours(4)),
+        ("shipment:7:p3", NOW + hours(5)),
+    ]
+    assert made.refused == {("r", "shipment:7:p2"): "shipment.delivery_failed has not happened"}
+
+
+def test_once_per_order_the_first_parcel_counts_and_is_the_one_that_is_seen() -> None:
+    seen = order(shipments=(moving("p1", "exception", NOW + hours(1)), moving("p2", "exception", NOW)))
+    wanted = the_one(planned(rule("shipment.exception"), seen, now=NOW + hours(2)))
+    assert (wanted.subject.key, wanted.due_at) == ("order:7", NOW + hours(4))
+    assert [each.id for each in wanted.subject.shipments] == ["p2"]
+
+
+def test_once_per_order_a_parcel_from_before_the_rule_does_not_stand_in_the_way() -> None:
+    seen = order(shipments=(moving("p1", "exception", NOW - days(2)), moving("p2", "exception", NOW)))
+    wanted = the_one(planned(rule("shipment.exception"), seen, since=NOW - days(1), now=NOW))
+    assert wanted.event.subject == "p2"
+
+
+def test_once_per_line_item_the_parcel_that_holds_the_item_counts() -> None:
+    seen = order(
+        items=(item("1", "TEA"), item("2", "MUG")),
+        shipments=(moving("p1", "delivered", NOW, ("1", 1)), moving("p2", "in_transit", NOW, ("2", 1))),
+    )
+    wanted = the_one(planned(rule("shipment.delivered", once_per="line_item"), seen))
+    assert wanted.subject.key == "line_item:7:1"
+
+
+def test_a_plan_says_when_a_parcel_will_be_late_even_of_an_order_from_the_past() -> None:
+    coming = order(shipments=(Shipment(id="p1", estimated_delivery_at=NOW + days(3)),))
+    late = rule("shipment.late", once_per="shipment")
+    journal = look((NOW, coming), baseline=NOW)
+    made = planned(late, coming, journal)
+    assert (made.wanted, made.ask_at) == ((), NOW + days(3))
+    journal = observe(coming, journal, Sight(NOW + days(3), Ladders(), CALENDAR))
+    wanted = the_one(planned(late, coming, journal, now=NOW + days(3)))
+    assert (wanted.event.at, wanted.due_at) == (NOW + days(3), NOW + days(3) + hours(4))
+
+
+def test_a_parcel_that_arrives_or_is_expected_later_is_late_no_more() -> None:
+    late = rule("shipment.late", once_per="shipment")
+    coming = Shipment(id="p1", estimated_delivery_at=NOW)
+    journal = look((NOW, order(shipments=(coming,))))
+    assert planned(late, order(shipments=(coming,)), journal).wanted
+    for news in ({"delivered_at": NOW + hours(1)}, {"estimated_delivery_at": NOW + days(2)}):
+        seen = order(shipments=(msgspec.structs.replace(coming, **news),))
+        its_journal = observe(seen, journal, Sight(NOW + hours(2), Ladders(), CALENDAR))
+        assert planned(late, seen, its_journal, now=NOW + hours(2)).wanted == ()
+
+
+def test_where_no_carrier_tells_the_orders_delivery_is_its_parcels_arrival() -> None:
+    seen = order("completed", completed_at=NOW, shipments=(parcel("p1", NOW - days(1)), parcel("p2", NOW - days(2))))
+    made = planned(rule("shipment.delivered", once_per="shipment"), seen)
+    assert [(each.subject.key, each.event.at) for each in made.wanted] == [
+        ("shipment:7:p1", NOW),
+        ("shipment:7:p2", NOW),
+    ]
+
+
+def test_an_order_delivered_by_its_parcels_delivers_no_other_parcel() -> None:
+    by = Ladders(delivered_when=(parse_rung("shipment", "delivered"),))
+    goods = (item("1", "TEA"),)
+    sample = moving("p2", "in_transit", NOW - hours(3), ("gift", 1))
+    seen = order(items=goods, shipments=(moving("p1", "delivered", NOW - hours(1), ("1", 1)), sample))
+    assert the_one(planned(rule("order.delivered"), seen, by=by)).event.at == NOW - hours(1)
+    for trigger in ("order.delivered", "shipment.delivered"):
+        wanted = the_one(planned(rule(trigger, once_per="shipment"), seen, by=by))
+        assert wanted.subject.key == "shipment:7:p1"
+    asked = rule("order.placed", once_per="shipment", conditions={"shipment.delivered_at": "missing"})
+    assert [each.subject.key for each in planned(asked, seen, by=by).wanted] == ["shipment:7:p1", "shipment:7:p2"]
+
+
+# Abandoned checkouts ---------------------------------------------------------------------------------------------
+
+
+def test_an_abandoned_checkout_is_followed_up_until_it_becomes_an_order() -> None:
+    asking = rule("checkout.abandoned")
+    left = order("checkout-draft", draft=True)
+    journal = look((NOW, left))
+    assert the_one(planned(asking, left, journal)).due_at == NOW + hours(4)
+    assert planned(rule("order.placed"), left, journal).wanted == ()
+    bought = look((NOW, left), (NOW + hours(1), order()))
+    assert planned(asking, order(), bought, now=NOW + hours(1)) == Plan()
+
+
+def test_each_edit_of_a_checkout_begins_the_wait_anew() -> None:
+    edited = order("checkout-draft", draft=True, modified_at=NOW + hours(3))
+    journal = look((NOW, order("checkout-draft", draft=True)), (NOW + hours(3), edited))
+    assert the_one(planned(rule("checkout.abandoned"), edited, journal, now=NOW + hours(3))).due_at == NOW + hours(7)
+
+
+def test_a_checkout_that_is_gone_says_so() -> None:
+    gone = order("checkout-draft", draft=True, trashed=True)
+    journal = look((NOW, order("checkout-draft", draft=True)))
+    assert why_not(planned(rule("checkout.abandoned"), gone, journal)) == "the checkout was completed, or deleted"
 
 
 def test_a_parcel_that_is_listed_twice_is_one_subject() -> None:

@@ -108,7 +108,7 @@ def test_the_schema_names_every_key_of_a_rule() -> None:
 
 
 def test_a_rule_has_the_same_defaults_in_yaml_as_in_code() -> None:
-    shared = {"once_per", "enabled", "cooldown", "expires_after", "backfill", "max_per_run", "was"}
+    shared = {"enabled", "cooldown", "expires_after", "backfill", "max_per_run", "was"}
     defaults: dict[str, Any] = {name: Rule.__dataclass_fields__[name].default for name in shared}
     assert {name: RuleSpec.model_fields[name].default for name in shared} == defaults
 
@@ -133,3 +133,20 @@ def test_a_single_channel_may_stand_without_a_list_and_a_span_is_a_duration() ->
 
 def test_a_number_where_a_text_is_wanted_is_that_text() -> None:
     assert AddNote.model_validate({"text": 2026}).text == "2026"
+
+
+@pytest.mark.parametrize(
+    ("trigger", "once_per", "subject"),
+    [
+        ("order.delivered", {}, "order"),
+        ("checkout.abandoned", {}, "order"),
+        ("shipment.delivered", {}, "shipment"),
+        ("shipment.late", {}, "shipment"),
+        ("shipment.delivered", {"once_per": "order"}, "order"),
+        ("order.delivered", {"once_per": "shipment"}, "shipment"),
+    ],
+)
+def test_what_happens_to_a_parcel_is_once_for_that_parcel_unless_told(
+    trigger: str, once_per: dict[str, Any], subject: str
+) -> None:
+    assert RuleSpec.model_validate({"id": "r", "trigger": trigger, **once_per}).subject == subject
