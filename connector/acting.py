@@ -93,7 +93,7 @@ def _open_intent(shop: Shop, first: Followup, tally: Tally) -> list[Made]:
     """Judge the whole step admissible, make its actions ready, and commit the intent of the first."""
     now = shop.clock()
     with shop.database.write(durable=True) as connection:
-        rows = followups.of_step(connection, shop.id, *first.of_step)
+        rows = followups.of_step(connection, shop.id, *first.of_step, claiming=True)
         todo = [row for row in rows if row.state == "pending"]
         if not todo or any(row.state in ("unknown", "held") for row in rows):
             return []

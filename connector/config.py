@@ -17,14 +17,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
-from adapters.registry import platforms, settings_of
+from adapters.registry import ladders_of, platforms, settings_of
 from rules.document import Document, Problem, parse
 from rules.document import Path as Where
-from rules.events import Ladders, Rung, parse_rung
+from rules.events import BY_PARCELS, Ladders, Rung, parse_rung
 from rules.timing import Calendar, Duration, Window, parse_business_hours, parse_duration, parse_holidays
 from rules.validation import did_you_mean, validate_part
 
 Mode = Literal["live", "redirect", "dry"]
+DATABASES = ("sqlite:///", "postgresql+psycopg://")
 CHANNELS = ("platform",)
 """The ways to reach a customer."""
 
@@ -65,7 +66,7 @@ class Config:
     """A config file, understood. `rule_files` and `template_folder` are still to be read."""
 
     file: Path
-    database: str
+    database: str = field(repr=False)
     stores: tuple[StoreConfig, ...]
     rule_files: tuple[str, ...]
     template_folder: Path
@@ -129,8 +130,10 @@ def _rungs(value: object) -> tuple[Rung, ...]:
 
 def _shipped_rungs(value: object) -> tuple[Rung, ...]:
     rungs = _rungs(value)
-    if any(rung.by == "shipped_plus" for rung in rungs):
-        raise ValueError("'shipped_plus' tells when a parcel is delivered, not when it is shipped")
+    for rung in rungs:
+        if rung.by == "shipped_plus" or rung == BY_PARCELS:
+            told = rung.by if rung != BY_PARCELS else "shipment: delivered"
+            raise ValueError(f"'{told}' tells when a parcel is delivered, not when it is shipped")
     return rungs
 
 
@@ -339,7 +342,7 @@ def _store(
         if key not in StoreKeys.model_fields and key not in theirs.model_fields:
             hint = did_you_mean(key, [*StoreKeys.model_fields, *theirs.model_fields])
             problems.append(document.problem((*path, key), f"there is no key '{key}'{hint}", key=True))
-    ours = {key: raw[key] for key in raw if key in StoreKeys.model_fields}
+    ours = ladders_of(str(platform)) | {key: raw[key] for key in raw if key in StoreKeys.model_fields}
     own = validate_part(document, path, ours, StoreKeys, problems)
     settings = validate_part(
         document, path, {key: raw[key] for key in raw if key in theirs.model_fields}, theirs, problems
@@ -385,10 +388,12 @@ def _check_the_whole(
     if keys.mode == "redirect" and not keys.redirect_to:
         message = "'redirect' needs to know where to: add redirect_to: you@example.com"
         problems.append(document.problem(("mode",), message))
-    if not keys.database.startswith("sqlite:///"):
-        problems.append(document.problem(("database",), "write sqlite:///aftersale.db, or another file's name"))
+    if not keys.database.startswith(DATABASES):
+        message = "write sqlite:///aftersale.db, or postgresql+psycopg://name:${PASSWORD}@host/database"
+        problems.append(document.problem(("database",), message))
 
 
 def _located(database: str, folder: Path) -> str:
+    """A file's name is taken from the config's folder."""
     name = database.removeprefix("sqlite:///")
-    return database if name == ":memory:" else f"sqlite:///{folder / name}"
+    return database if name in (database, ":memory:") else f"sqlite:///{folder / name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,8 @@ from connector.loading import Loaded
 from connector.shop import Clock, Shop
 from connector.staff import Staff
 from connector.store import followups, orders, stores
-from connector.store.database import Database, StateError, open_database, path_of, secret_of
+from connector.store.database import Database, exists, open_database, secret_of
+from connector.store.errors import StateError
 from connector.store.stores import RuleState
 from rules.planner import Active
 from rules.rule import Rule
@@ -60,10 +62,22 @@ def open_client(
     """
     config = loaded.config
     mode = mode or config.mode
-    database = open_database(config.database) if dry_copy is None else _copied(config.database, dry_copy)
+    with ExitStack() as undo:
+        database = open_database(config.database) if dry_copy is None else _copied(config.database, dry_copy)
+        undo.callback(database.close)
+        shops = _shops(loaded, database, clock, mode, make_adapter, staff or Staff(config.staff))
+        undo.pop_all()
+    gc.collect()
+    gc.freeze()  # all this lives as long as the process: the collector need not look at it again with every page
+    return Client(loaded, database, shops, mode)
+
+
+def _shops(
+    loaded: Loaded, database: Database, clock: Clock, mode: Mode, make_adapter: MakeAdapter, staff: Staff
+) -> tuple[Shop, ...]:
+    config = loaded.config
     secret = secret_of(database)
-    staff = staff or Staff(config.staff)
-    shops = tuple(
+    return tuple(
         Shop(
             config=store,
             adapter=make_adapter(store, clock),
@@ -81,15 +95,11 @@ def open_client(
         )
         for store in config.stores
     )
-    gc.collect()
-    gc.freeze()  # all this lives as long as the process: the collector need not look at it again with every page
-    return Client(loaded, database, shops, mode)
 
 
 def _copied(url: str, to: Path) -> Database:
     """The state in another file; a new one where there is none yet, so that a dry run leaves nothing behind."""
-    path = path_of(url)
-    if path is None or not path.exists():
+    if not exists(url):
         return open_database(f"sqlite:///{to}")
     original = open_database(url)
     try:

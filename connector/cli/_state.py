@@ -15,8 +15,10 @@ from connector.loading import Loaded
 from connector.opening import make_adapter
 from connector.shop import Clock, Shop
 from connector.staff import Staff
+from connector.store import database as state
 from connector.store import stores
-from connector.store.database import Database, StateError, open_database, path_of, secret_of
+from connector.store.database import Database, open_database, secret_of
+from connector.store.errors import StateError
 from connector.store.followups import Followup
 from rules.planner import Active
 
@@ -28,8 +30,8 @@ def now() -> datetime:
 
 def exists(loaded: Loaded) -> bool:
     """Whether this config has run before."""
-    path = path_of(loaded.config.database)
-    return path is not None and path.exists()
+    with state_errors():
+        return state.exists(loaded.config.database)
 
 
 @contextmanager

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from connector.cli._exits import Exit, Stop
 from connector.loading import Loaded
 
 
 def refuse_twins(loaded: Loaded) -> None:
     """Raises Stop for each rule that would write to the same people again."""
-    if not Path(loaded.config.database.removeprefix("sqlite:///")).exists():
+    from connector.cli._state import exists, state_of
+
+    if not exists(loaded):
         return
-    from connector.cli._state import state_of
     from connector.opening import old_rules_under_new_ids
     from connector.store import stores
 

@@ -29,11 +29,12 @@ from connector.cli._state import now, state_errors
 from connector.config import Mode, shown
 from connector.cycle import Report, run_cycle
 from connector.loading import Loaded
-from connector.lock import Locked, locked
 from connector.opening import Client, open_client
 from connector.poller import Progress
 from connector.staff import Staff
 from connector.store import followups
+from connector.store.database import locked
+from connector.store.errors import Locked
 
 
 def run(

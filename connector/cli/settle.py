@@ -21,11 +21,11 @@ from connector.cli._rows import Found, rows_json, rows_table
 from connector.cli._screen import console, count, print_json
 from connector.cli._state import by_shop, known_shop, now, state_of, with_state
 from connector.loading import Loaded
-from connector.lock import Locked, locked
 from connector.settling import SETTLES_AFTER
 from connector.settling import settle as ask_store
 from connector.store import followups
-from connector.store.database import Database
+from connector.store.database import Database, locked
+from connector.store.errors import Locked
 from connector.store.followups import Followup
 from connector.tally import Tally
 

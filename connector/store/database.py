@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
 
-from connector.store import tables
+from connector.store import postgresql, sqlite, tables
+from connector.store.errors import StateError
 
 HEAD = "0001"
 """The newest migration. A test holds it to what Alembic says."""
 
-PATIENCE = 30.0
-"""Seconds to wait for another process to finish writing."""
+COPIED_AT_ONCE = 1000
 
 
-class StateError(Exception):
-    """The state cannot be used: `str(error)` says why, and what to do."""
+class Kind(Protocol):
+    """What differs between the databases that a state can be in; a module each."""
+
+    def exists(self, url: str) -> bool: ...
+
+    def create(self, url: str) -> None: ...
+
+    def engine(self, url: str, *, durable: bool) -> sa.Engine: ...
+
+    def locked(self, url: str) -> AbstractContextManager[None]: ...
+
+
+KINDS: dict[str, Kind] = {"sqlite": sqlite, "postgresql+psycopg": postgresql}
+"""By what stands before `://` in `database`."""
 
 
 class Database:
-    """SQLite in WAL mode: many readers, one writer.
+    """Many readers, one writer.
 
-    Writers of this process take turns, so that none waits for SQLite's lock; a durable transaction is on disk,
-    not only in the system's cache, when it returns.
+    Writers of this process take turns, so that none waits for a lock of the database's; a durable transaction is on
+    disk, not only in a cache, when it returns.
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(url, durable=False)
-        self._durable_engine = _engine(url, durable=True)
+        kind = _kind(url)
+        self._engine = kind.engine(url, durable=False)
+        self._durable_engine = kind.engine(url, durable=True)
         self._writing = threading.RLock()
         self._writer = self._engine.execution_options(write=True)
         self._durable_writer = self._durable_engine.execution_options(write=True)
@@ -54,12 +65,12 @@ class Database:
             yield connection
 
     def copy_to(self, path: Path) -> Database:
-        """The same state in another file, to be tried on and thrown away."""
-        copy = Database(f"sqlite:///{path}")
-        with self._engine.connect() as source, copy._engine.connect() as target:
-            original, twin = source.connection.driver_connection, target.connection.driver_connection
-            assert original is not None
-            original.backup(twin)
+        """The same state in an SQLite file, to be tried on and thrown away."""
+        copy = open_database(f"sqlite:///{path}")
+        with self._engine.connect() as source, copy.write() as target:
+            for table in tables.metadata.sorted_tables:
+                for rows in source.execute(sa.select(table)).mappings().partitions(COPIED_AT_ONCE):
+                    target.execute(sa.insert(table), [dict(row) for row in rows])
         return copy
 
     def close(self) -> None:
@@ -72,15 +83,15 @@ def open_database(url: str) -> Database:
 
     Raises StateError when it is newer than this version of Aftersale, cannot be written, or is no database of ours.
     """
-    _create_privately(url)
+    _kind(url).create(url)
     database = Database(url)
     try:
         revision = _revision(database)
         if revision != HEAD:
             _migrate(database, url, revision)
-    except sa.exc.DatabaseError as error:
+    except sa.exc.DBAPIError as error:
         database.close()
-        raise StateError(f"the database {_shown(url)} cannot be used: {error.orig}") from None
+        raise StateError(f"the database {_shown(url)} cannot be used: {' '.join(str(error.orig).split())}") from None
     return database
 
 
@@ -95,36 +106,30 @@ def secret_of(database: Database) -> bytes:
     return bytes.fromhex(found)
 
 
-def path_of(url: str) -> Path | None:
-    """The file of a SQLite URL, if there is one."""
-    name = sa.make_url(url).database
-    return Path(name) if name and name != ":memory:" else None
+def exists(url: str) -> bool:
+    """Whether there is a state at all. Raises StateError where that cannot be told."""
+    return _kind(url).exists(url)
+
+
+def locked(url: str) -> AbstractContextManager[None]:
+    """Hold the lock of this state. Raises Locked at once if another run has it."""
+    return _kind(url).locked(url)
+
+
+def _kind(url: str) -> Kind:
+    return KINDS[url.partition("://")[0]]
 
 
 def _shown(url: str) -> str:
     return sa.make_url(url).render_as_string(hide_password=True)
 
 
-def _create_privately(url: str) -> None:
-    """The state holds what customers bought and where they live: its file is for its owner alone."""
-    path = path_of(url)
-    if path is None or path.exists():
-        return
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    except OSError as error:
-        raise StateError(f"the database file {path} cannot be made: {error.strerror}") from None
-
-
 def _revision(database: Database) -> str | None:
-    try:
-        with database.read() as connection:
-            found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-            return found
-    except OperationalError as error:
-        if "no such table" in str(error.orig):
+    with database.read() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
             return None
-        raise
+        found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        return found
 
 
 def _migrate(database: Database, url: str, revision: str | None) -> None:
@@ -144,25 +149,3 @@ def _migrate(database: Database, url: str, revision: str | None) -> None:
     with database.write(durable=True) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-
-
-def _engine(url: str, *, durable: bool) -> sa.Engine:
-    """Connections of one kind: those of durable transactions wait for the disk at each commit."""
-    # Without parameters in its errors: they are customers' data, and errors are logged.
-    settings = {"timeout": PATIENCE, "check_same_thread": False}
-    engine = sa.create_engine(url, connect_args=settings, hide_parameters=True, pool_reset_on_return=None)
-    synchronous = f"synchronous = {'FULL' if durable else 'NORMAL'}"
-
-    def prepare(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None  # Python's sqlite3 opens transactions by itself, and late: ours begin here
-        for pragma in ("journal_mode = WAL", synchronous, "cache_size = -16000"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    sa.event.listen(engine, "connect", prepare)
-    sa.event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _begin(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get("write"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -131,15 +131,18 @@ def _due(store: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     return followups.c.store == store, followups.c.state == sa.literal_column("'pending'"), followups.c.due_at <= now
 
 
-def of_step(connection: sa.Connection, store: str, rule: str, subject: str, step: str) -> list[Followup]:
-    """The actions of one step, in their order."""
+def of_step(
+    connection: sa.Connection, store: str, rule: str, subject: str, step: str, *, claiming: bool = False
+) -> list[Followup]:
+    """The actions of one step, in their order; when `claiming`, those alone that no other machine has in hand."""
     chosen = (
         followups.c.store == store,
         followups.c.rule == rule,
         followups.c.subject == subject,
         followups.c.step == step,
     )
-    return _read(connection, _rows(*chosen).order_by(followups.c.action))
+    query = _rows(*chosen).order_by(followups.c.action)
+    return _read(connection, query.with_for_update(skip_locked=True) if claiming else query)
 
 
 def by_ids(connection: sa.Connection, ids: Sequence[int]) -> list[Followup]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
 from adapters.model import Order
@@ -53,7 +54,7 @@ def encode(order: Order) -> bytes:
 def load(connection: sa.Connection, store: str, ids: Sequence[str]) -> dict[str, Known]:
     """The known ones among these orders, by id."""
     # The ids go as one parameter: SQLAlchemy would write a statement anew for every number of them.
-    rows = connection.execute(_LOAD, {"store": store, "ids": _encode(ids).decode()}) if ids else ()
+    rows = connection.execute(_loading(connection.dialect.name), _these(store, ids)) if ids else ()
     return {
         row.id: Known(row.facts, _decode_journal(row.journal), row.person, row.open, row.missing_since is not None)
         for row in rows
@@ -61,10 +62,18 @@ def load(connection: sa.Connection, store: str, ids: Sequence[str]) -> dict[str,
 
 
 _KNOWN = (orders.c.id, orders.c.facts, orders.c.journal, orders.c.person, orders.c.open, orders.c.missing_since)
-_LOAD = sa.select(*_KNOWN).where(
-    orders.c.store == sa.bindparam("store"),
-    orders.c.id.in_(sa.select(sa.func.json_each(sa.bindparam("ids")).table_valued("value").c.value)),
-)
+
+
+def _these(store: str, ids: Sequence[str]) -> dict[str, str]:
+    return {"store": store, "ids": _encode(ids).decode()}
+
+
+@cache
+def _loading(dialect: str) -> sa.Select[Any]:
+    each = {"sqlite": sa.func.json_each, "postgresql": sa.func.json_array_elements_text}[dialect]
+    ids = each(sa.cast(sa.bindparam("ids"), sa.JSON) if dialect == "postgresql" else sa.bindparam("ids"))
+    chosen = orders.c.id.in_(sa.select(ids.table_valued("value").c.value))
+    return sa.select(*_KNOWN).where(orders.c.store == sa.bindparam("store"), chosen)
 
 
 def save(connection: sa.Connection, store: str, seen: Iterable[Seen]) -> None:
@@ -96,8 +105,10 @@ def _saving(dialect: Dialect) -> tuple[str, Callable[[datetime | None], Any]]:
     Thousands of orders come at once: SQLAlchemy's look at each value would cost as much as SQLite's work.
     """
     named = type(dialect)(paramstyle="named" if dialect.name == "sqlite" else "pyformat")  # type: ignore[call-arg]
-    insert = sa.insert(orders).prefix_with("OR REPLACE", dialect="sqlite")
-    return str(insert.compile(dialect=named)), orders.c.ask_at.type.bind_processor(dialect) or (lambda when: when)
+    insert = sqlite.insert(orders) if dialect.name == "sqlite" else postgresql.insert(orders)
+    news = {column.name: insert.excluded[column.name] for column in orders.c if not column.primary_key}
+    statement = insert.on_conflict_do_update(index_elements=list(orders.primary_key), set_=news)
+    return str(statement.compile(dialect=named)), orders.c.ask_at.type.bind_processor(dialect) or (lambda when: when)
 
 
 def find(connection: sa.Connection, store: str, number: str) -> str | None:

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from connector.lock import locked
+from connector.store.database import locked
 from tests.cli.conftest import Shop
 
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from adapters.sandbox.server import Request
-from connector.lock import locked
+from connector.store.database import locked
 from tests.cli.conftest import Shop
 
 HELLO = '- { id: hello, trigger: order.placed, actions: [ { add_note: "Hello {{ order.number }}" } ] }'

@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import World, lists_orders
 
+pytestmark = pytest.mark.every_database
+
 NOTE_ON_PLACED = """
     - id: welcome
       trigger: order.placed

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from connector.store import followups, stores
 from tests.conftest import World
+
+pytestmark = pytest.mark.every_database
 
 RULE = """
     - id: welcome

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.conftest import World
+
+pytestmark = pytest.mark.every_database
 
 
 def test_a_note_is_written_at_its_time_and_only_once(world: World) -> None:

@@ -16,7 +16,8 @@ import pytest
 from adapters.sandbox.server import Request
 from adapters.sandbox.woocommerce import WooSandbox
 from connector.daemon import is_time_to_poll
-from connector.lock import Locked, locked
+from connector.store.database import locked
+from connector.store.errors import Locked
 from tests.conftest import World, is_write
 from tests.connector.daemon_process import hurried
 
@@ -170,7 +171,10 @@ def test_a_second_run_on_the_same_state_is_turned_away(tmp_path: Path) -> None:
 
 def test_the_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'state.db'}"
-    program = f"from connector.lock import locked\nwith locked({url!r}):\n    print('held', flush=True)\n    input()"
+    program = (
+        "from connector.store.database import locked\n"
+        f"with locked({url!r}):\n    print('held', flush=True)\n    input()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", program],
         cwd=Path(__file__).parents[2],

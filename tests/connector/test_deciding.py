@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from connector.deciding import take_word
 from connector.settling import SETTLES_AFTER
 from tests.conftest import World, is_write
+
+pytestmark = pytest.mark.every_database
 
 RULE = """
     - id: welcome

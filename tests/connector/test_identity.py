@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.conftest import World, is_write
+
+pytestmark = pytest.mark.every_database
 
 RULE = """
     - id: welcome

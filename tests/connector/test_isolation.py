@@ -12,6 +12,8 @@ from connector.store import orders
 from rules.events import Journal
 from tests.conftest import World, is_write
 
+pytestmark = pytest.mark.every_database
+
 RULE = """
     - id: welcome
       trigger: order.placed

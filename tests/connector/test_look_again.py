@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import World
 
+pytestmark = pytest.mark.every_database
+
 CHECK_IN = """
     - id: check-in
       trigger: order.placed

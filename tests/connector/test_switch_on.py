@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from connector.store.database import StateError
+from connector.store.errors import StateError
 from tests.conftest import World, is_write
+
+pytestmark = pytest.mark.every_database
 
 RULE = """
     - id: welcome

@@ -91,7 +91,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("ask_at IS NOT NULL"),
         postgresql_where=sa.text("ask_at IS NOT NULL"),
     )
-    op.create_index("ix_orders_number", "orders", ["store", "number"], unique=False)
+    op.create_index(
+        "ix_orders_number",
+        "orders",
+        ["store", "number"],
+        unique=False,
+        sqlite_where=sa.text("number != id"),
+        postgresql_where=sa.text("number != id"),
+    )
     op.create_index(
         "ix_orders_person",
         "orders",
@@ -106,7 +113,7 @@ def upgrade() -> None:
         ["store"],
         unique=False,
         sqlite_where=sa.text("open IS 1"),
-        postgresql_where=sa.text("open IS 1"),
+        postgresql_where=sa.text("open IS true"),
     )
     op.create_table(
         "pauses",
@@ -144,6 +151,7 @@ def upgrade() -> None:
         sa.Column("identity", sa.LargeBinary(), nullable=True),
         sa.Column("key_mark", sa.Text(), nullable=True),
         sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("checkout_cursor", sa.Text(), nullable=True),
         sa.Column("baseline_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("baseline_done_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("polled_at", tables.Utc(timezone=True), nullable=True),
