@@ -49,6 +49,7 @@ from adapters.errors import (
     UnknownOutcome,
 )
 from adapters.urls import is_loopback
+from adapters.watch import NOBODY, Watch
 
 CONNECT_TIMEOUT = 10.0
 READ_TRIES = 3
@@ -84,7 +85,8 @@ class Http:
     """The connection to one store, safe to use from several threads.
 
     `auth` signs each request, retries anew. `judge` may know better than the bare status what an answer of
-    400 and above means; None leaves it to the status. `timeout` is in seconds; `clock` tells aware UTC.
+    400 and above means; None leaves it to the status. `timeout` is in seconds; `clock` tells aware UTC. `watch` is
+    told of every answer.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Http:
         timeout: float,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
+        watch: Watch = NOBODY,
     ) -> None:
         self.where = f"the store at {url}"
         self.skew: timedelta | None = None
@@ -104,6 +107,7 @@ class Http:
         self._judge = judge
         self._timeout = (min(CONNECT_TIMEOUT, timeout), timeout)
         self._clock = clock
+        self._watch = watch
         self._session = _session(url)
         # What the environment says of proxies and certificates; `requests` would look it up for every request.
         self._route = self._session.merge_environment_settings(url, {}, True, None, None)
@@ -141,7 +145,9 @@ class Http:
         also between two lines.
         """
         parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        # Plain http only from a store on this machine: another could have us ask what is open to this machine alone.
+        near = self._url.startswith("http:") and parts.scheme == "http" and is_loopback(parts.hostname or "")
+        if parts.scheme != "https" and not near:
             raise Misconfigured(f"{self.where} points to a file without https, which is not fetched.")
         where = f"the file that {self.where} offers"
         with self.patiently(lambda: self._open(url, offset, where)) as response:
@@ -187,6 +193,15 @@ class Http:
         raise self._error_for(answer)
 
     def _exchange(self, method: str, path: str, params: Params, signed: bool, body: _Body | None) -> Answer:
+        began, status = time.monotonic(), None
+        try:
+            answer = self._request(method, path, params, signed, body)
+            status = answer.status
+            return answer
+        finally:
+            self._watch.answered(status, time.monotonic() - began)
+
+    def _request(self, method: str, path: str, params: Params, signed: bool, body: _Body | None) -> Answer:
         request = requests.Request(
             method,
             self._url + path,

@@ -3,7 +3,8 @@
 A platform is a module with two names in it:
 
     class Settings(pydantic.BaseModel)      the keys that a store on it has in config.yaml
-    def create(**settings) -> StoreAdapter  those keys, secrets as plain text; `zone`, `timeout`, `clock`, `sleep`
+    def create(**settings) -> StoreAdapter  those keys, secrets as plain text; `zone`, `timeout`, `clock`, `sleep`;
+                                            `watch`, to be told of every answer (see `adapters.watch`)
 
 and two more where what counts as shipped and delivered is told there in its own way, as a store would write it:
 

@@ -19,13 +19,15 @@ import subprocess
 import sys
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
+from socket import create_server, socket
 from typing import Any
 from urllib.parse import parse_qsl
 from urllib.request import urlopen
@@ -44,14 +46,15 @@ SHOP_URL = "http://shop.example.com"
 
 
 @contextmanager
-def start(orders: int, latency_ms: int = 0, kb: float = 3.6) -> Iterator[str]:
+def start(orders: int, latency_ms: int = 0, kb: float = 3.6, module: str = "bench.serve") -> Iterator[str]:
     """Serve from a process of its own while the block runs; gives the base URL, without a slash at its end.
 
-    Each write is answered `latency_ms` milliseconds after it came.
+    Each write is answered `latency_ms` milliseconds after it came. `module` is this one, or another that takes the
+    same options.
     """
     options = [f"--orders={orders}", f"--latency-ms={latency_ms}", f"--kb={kb}"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.serve", *options],
+        [sys.executable, "-m", module, *options],
         cwd=Path(__file__).parent.parent,
         stdout=subprocess.PIPE,
         text=True,
@@ -60,7 +63,7 @@ def start(orders: int, latency_ms: int = 0, kb: float = 3.6) -> Iterator[str]:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         if not url:
-            raise RuntimeError("bench.serve stopped before it listened; its reason stands above")
+            raise RuntimeError(f"{module} stopped before it listened; its reason stands above")
         yield url
     finally:
         process.terminate()
@@ -257,6 +260,10 @@ class Answer:
     headers: str = ""
 
 
+Respond = Callable[[str, str, bytes], Answer]
+"""Takes a method, a target and a body."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shop:
     """Orders and when they were modified, oldest first; the requests that came; ids for new notes."""
@@ -267,8 +274,10 @@ class Shop:
     note_ids: Iterator[int] = field(default_factory=lambda: count(20_000_000))
 
 
-def build(orders: int, size: int) -> Shop:
-    return Shop([render(number, size) for number in range(orders)], [modified_gmt(n) for n in range(orders)])
+def build(orders: int, size: int, url: str) -> Respond:
+    """What answers for a shop with so many orders, each of so many bytes; in them it goes by another `url`."""
+    shop = Shop([render(number, size) for number in range(orders)], [modified_gmt(n) for n in range(orders)])
+    return partial(answer, shop)
 
 
 def answer(shop: Shop, method: str, target: str, body: bytes) -> Answer:
@@ -396,8 +405,8 @@ NO_ORDER = _json(
 class Connection(asyncio.Protocol):
     """One client's connection. Requests are answered one after the other; writes after the latency."""
 
-    def __init__(self, shop: Shop, latency: float) -> None:
-        self.shop, self.latency, self.received = shop, latency, b""
+    def __init__(self, respond: Respond, latency: float) -> None:
+        self.respond, self.latency, self.received = respond, latency, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -423,7 +432,7 @@ class Connection(asyncio.Protocol):
         return method.decode(), target.decode(), rest[:size]
 
     def _respond(self, method: str, target: str, body: bytes) -> None:
-        said = answer(self.shop, method, target, body)
+        said = self.respond(method, target, body)
         head = (
             f"HTTP/1.1 {said.status}\r\nDate: {formatdate(usegmt=True)}\r\n"
             f"Content-Type: application/json; charset=UTF-8\r\n"
@@ -432,25 +441,32 @@ class Connection(asyncio.Protocol):
         self.transport.writelines([head.encode(), said.body])
 
 
-async def serve(shop: Shop, latency_ms: int, port: int) -> None:
-    """Listen on loopback until cancelled, and print the base URL."""
+async def serve(respond: Respond, latency_ms: int, listening: socket) -> None:
+    """Answer on this socket until cancelled, and print the base URL."""
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(shop, latency_ms / 1000), "127.0.0.1", port
+        lambda: Connection(respond, latency_ms / 1000), sock=listening
     )
     async with server:
-        print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+        print(_url(listening), flush=True)
         await server.serve_forever()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.serve", description=__doc__.partition("\n")[0])
+def _url(listening: socket) -> str:
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def main(build: Callable[[int, int, str], Respond]) -> None:
+    """Serve what `build` makes of a number of orders, the size of each in bytes, and the base URL."""
+    parser = argparse.ArgumentParser(description="A loopback server for benchmarks.")
     parser.add_argument("--orders", type=int, default=20_000)
     parser.add_argument("--kb", type=float, default=3.6, help="size of an order, in thousands of bytes")
     parser.add_argument("--latency-ms", type=int, default=0, help="how long each write takes to be answered")
     parser.add_argument("--port", type=int, default=0, help="by default, one that is free")
     given = parser.parse_args()
-    asyncio.run(serve(build(given.orders, int(given.kb * KB)), given.latency_ms, given.port))
+    listening = create_server(("127.0.0.1", given.port))
+    respond = build(given.orders, int(given.kb * KB), _url(listening))
+    asyncio.run(serve(respond, given.latency_ms, listening))
 
 
 if __name__ == "__main__":
-    main()
+    main(build)

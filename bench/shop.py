@@ -19,11 +19,15 @@ business_hours: {{ sun-thu: "09:00-18:00", fri: "09:00-13:00" }}
 holidays: IL
 stores:
   - id: bench
-    platform: woocommerce
     url: {url}
-    consumer_key: ck_bench
-    consumer_secret: cs_bench
+    {keys}
 """
+
+WOOCOMMERCE = """platform: woocommerce
+    consumer_key: ck_bench
+    consumer_secret: cs_bench"""
+SHOPIFY = """platform: shopify
+    access_token: shpat_bench"""
 
 RULE = """
   - id: rule-{number}
@@ -49,11 +53,12 @@ def now() -> datetime:
 
 
 @contextmanager
-def shop_on(url: str, rules: int = 20) -> Iterator[Shop]:
-    """A shop that looks after the store at `url` by so many rules."""
+def shop_on(url: str, rules: int = 20, keys: str = WOOCOMMERCE) -> Iterator[Shop]:
+    """A shop that looks after the store at `url` by so many rules; `keys` are its platform and the way in."""
     with TemporaryDirectory() as folder:
         file = Path(folder, "config.yaml")
-        file.write_text(CONFIG.format(url=url))
+        file.touch(mode=0o600)  # it holds keys
+        file.write_text(CONFIG.format(url=url, keys=keys))
         texts = (RULE.format(number=number + 1, trigger=TRIGGERS[number % len(TRIGGERS)]) for number in range(rules))
         Path(folder, "rules").mkdir()
         Path(folder, "rules", "rules.yaml").write_text("version: 1\nrules:\n" + "".join(texts))

@@ -30,7 +30,8 @@ from connector.actions import Broken, Found, Refused, StaffNotReached, known_act
 from connector.ingest import AFTER_A_FAULT, replan
 from connector.poller import Polled
 from connector.prepare import Judged, Made, make_ready, world_of
-from connector.settling import record_done, settle
+from connector.privacy import why_not_written_to
+from connector.settling import record_done, settle, without_words
 from connector.shop import Shop
 from connector.store import followups, orders
 from connector.store.followups import Followup
@@ -78,7 +79,7 @@ def _set_aside(shop: Shop, first: Followup, error: Exception, tally: Tally) -> N
     reason = f"put off: an internal fault ({type(error).__name__}); the log has the details"
     with shop.database.write() as connection:
         followups.put_off(connection, first, shop.clock() + AFTER_A_FAULT, reason)
-    tally.count("failed")
+    tally.became("failed", first.rule)
 
 
 def _act_on(shop: Shop, first: Followup, tally: Tally) -> None:
@@ -128,7 +129,9 @@ def _plan_afresh(connection: sa.Connection, shop: Shop, first: Followup, now: da
     facts = Facts(known.order, known.person, shop.calendar, shop.ladders, deeds)
     for wanted in plan(facts, known.journal, shop.rules_now(), now).wanted:
         if (wanted.rule.id, wanted.subject.key, wanted.step.id) == first.of_step and wanted.due_at <= now:
-            return Judged(facts, known.journal, wanted, recorded)
+            return Judged(
+                facts, known.journal, wanted, recorded, why_not_written_to(connection, shop.id, shop.secret, known)
+            )
     return None
 
 
@@ -195,7 +198,7 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
             _write_intent(connection, following, now)
         elif not made.in_last_step:
             replan(connection, shop, [made.row.order_id], now).count_in(tally)
-    tally.count("done")
+    tally.became("done", made.row.rule, made.prepared.channel)
     return True
 
 
@@ -216,22 +219,25 @@ def _leave_unknown(shop: Shop, made: Made, reason: str, tally: Tally) -> None:
     """The intent stands as unknown. Ask at once: a lost answer is often to a write that was done."""
     log.warning("outcome unknown", store=shop.id, order=made.row.number, rule=made.row.rule, reason=reason)
     with shop.database.write() as connection:
-        followups.update(connection, [made.row.id], reason=f"outcome unknown: {reason}")
         row = followups.by_ids(connection, [made.row.id])[0]
+        if row.intent is None:
+            return  # its customer was forgotten meanwhile
+        followups.update(connection, [made.row.id], reason=f"outcome unknown: {reason}")
     try:
         settled = settle(shop, row, tally)
     except AdapterError as error:
         log.warning("cannot be settled now", store=shop.id, order=made.row.number, reason=str(error))
         settled = False
     if not settled:
-        tally.count("unknown")
+        tally.became("unknown", row.rule, row.channel)
 
 
 def _take_back(shop: Shop, made: Made, delay: timedelta, reason: str) -> None:
     """For sure nothing was done: the follow-up, and what comes after it in its step, waits for a better moment."""
     now = shop.clock()
     with shop.database.write(durable=True) as connection:
-        followups.update(connection, [made.row.id], state="pending", at=now, intent=None, intent_at=None)
+        kept = without_words(connection, made.row)
+        followups.update(connection, [made.row.id], state="pending", at=now, intent=kept, intent_at=None)
         followups.put_off(connection, made.row, now + delay, f"put off: {reason}")
 
 
@@ -241,7 +247,7 @@ def _skip(
     ids = [row.id for row in rows]
     followups.update(connection, ids, state="skipped", final=True, at=now, reason=reason)
     replan(connection, shop, [rows[0].order_id], now).count_in(tally)
-    tally.count("skipped", len(rows))
+    tally.became("skipped", rows[0].rule, number=len(rows))
 
 
 def _fail(
@@ -254,5 +260,5 @@ def _fail(
     followups.update(connection, [row.id for row in others], state="skipped", final=True, at=now, reason=after_it)
     replan(connection, shop, [first.order_id], now).count_in(tally)
     log.error("follow-up failed", store=shop.id, order=first.number, rule=first.rule, reason=reason)
-    tally.count("failed")
-    tally.count("skipped", len(others))
+    tally.became("failed", first.rule, first.channel)
+    tally.became("skipped", first.rule, number=len(others))

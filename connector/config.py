@@ -12,17 +12,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from adapters.registry import ladders_of, platforms, settings_of
+from adapters.urls import is_loopback
+from connector.reading import OTHERS_READ, Unfit, read_secret, read_text
 from rules.document import Document, Problem, parse
 from rules.document import Path as Where
 from rules.events import BY_PARCELS, Ladders, Rung, parse_rung
 from rules.timing import Calendar, Duration, Window, parse_business_hours, parse_duration, parse_holidays
-from rules.validation import did_you_mean, validate_part
+from rules.validation import did_you_mean, known_version, validate_part
 
 Mode = Literal["live", "redirect", "dry"]
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
@@ -46,6 +49,7 @@ class StoreConfig:
     via: tuple[str, ...]
     calendar: Calendar
     ladders: Ladders
+    keep_for: timedelta | None
 
     def secrets(self) -> tuple[str, ...]:
         """The secret settings as text, in a fixed order."""
@@ -61,9 +65,18 @@ class StoreConfig:
         }
 
 
+class Address(NamedTuple):
+    """Where something is served."""
+
+    host: str
+    port: int
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A config file, understood. `rule_files` and `template_folder` are still to be read."""
+    """A config file, understood. `rule_files` and `template_folder` are still to be read; `metrics` is where they are
+    served, and `heartbeat` the URL that hears of every good cycle, if they are wanted.
+    """
 
     file: Path
     database: str = field(repr=False)
@@ -72,8 +85,10 @@ class Config:
     template_folder: Path
     staff: tuple[str, ...] = field(repr=False)
     mode: Mode
-    redirect_to: str | None
+    redirect_to: str | None = field(repr=False)
     signed_by: str | None
+    metrics: Address | None
+    heartbeat: str | None = field(repr=False)
 
 
 # The file's keys ----------------------------------------------------------------------------------------------
@@ -139,6 +154,7 @@ def _shipped_rungs(value: object) -> tuple[Rung, ...]:
 
 _ONE_OR_MORE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 _SPAN = WithJsonSchema({"type": "string", "examples": ["2 minutes", "1 hour"]})
+_KEEP = WithJsonSchema({"type": "string", "examples": ["2 years", "18 months"]})
 _LADDER = WithJsonSchema(
     {
         "type": "array",
@@ -152,6 +168,22 @@ _LADDER = WithJsonSchema(
         },
     }
 )
+
+_YEAR = timedelta(days=365, hours=6)
+_KEPT = {"day": timedelta(days=1), "week": timedelta(weeks=1), "month": _YEAR / 12, "year": _YEAR}
+_LEAST_KEPT = timedelta(days=90)
+
+
+def _keep_for(text: object) -> timedelta:
+    """How long something is kept: a number of days, weeks, months or years."""
+    found = re.fullmatch(r"(\d{1,5}) (day|week|month|year)s?", " ".join(str(text).split()).lower())
+    if found is None:
+        raise ValueError(f"'{text}' is no time to keep something for; write it like '2 years' or '18 months'")
+    span = int(found[1]) * _KEPT[found[2]]
+    if span < _LEAST_KEPT:
+        raise ValueError("at least 90 days: until then there may be news of an order")
+    return min(span, 100 * _YEAR)
+
 
 Zone = Annotated[
     ZoneInfo,
@@ -179,6 +211,7 @@ class _Keys(BaseModel):
     business_hours: Hours | None = None
     holidays: Holidays | None = None
     via: Via | None = None
+    keep_for: Annotated[timedelta, BeforeValidator(_keep_for), _KEEP] | None = None
 
 
 class StoreKeys(_Keys):
@@ -194,10 +227,37 @@ class StoreKeys(_Keys):
     delivered_when: Annotated[tuple[Rung, ...], BeforeValidator(_rungs), _LADDER] = Ladders().delivered_when
 
 
+def _heartbeat(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    loopback = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    if not parts.hostname or not (parts.scheme == "https" or loopback):
+        raise ValueError("write an address that begins with https://, as your monitoring service shows it")
+    return url
+
+
+class MetricsKeys(BaseModel):
+    """Where metrics and health are served."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+
+
+_METRICS = WithJsonSchema(
+    {
+        "type": "object",
+        "properties": {"port": {"type": "integer", "minimum": 1, "maximum": 65535}, "host": {"type": "string"}},
+        "required": ["port"],
+        "additionalProperties": False,
+    }
+)
+
+
 class ConfigKeys(_Keys):
     """The config file's keys; its stores are looked at one by one, as each platform adds its own."""
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(partial(known_version, newest=1))]
     database: str = "sqlite:///aftersale.db"
     rules: Annotated[tuple[str, ...], BeforeValidator(_list_of_one), _ONE_OR_MORE] = ("rules/*.yaml",)
     templates: str = "templates/"
@@ -206,6 +266,8 @@ class ConfigKeys(_Keys):
     mode: Mode = "live"
     redirect_to: str | None = None
     signed_by: str | None = None
+    metrics: Annotated[MetricsKeys | None, _METRICS] = None
+    heartbeat: Annotated[SecretStr | None, AfterValidator(lambda url: url and _heartbeat(url))] = None
 
 
 # Reading it ---------------------------------------------------------------------------------------------------
@@ -224,6 +286,7 @@ def load_config(file: Path, environ: Mapping[str, str], problems: list[Problem])
         return None
     stores = [_store(document, position, raw, keys, problems) for position, raw in enumerate(keys.stores)]
     _check_the_whole(document, keys, stores, problems)
+    _refuse_open_secrets(document, file, keys, stores, problems)
     if len(problems) > before:
         return None
     folder = file.resolve().parent
@@ -237,6 +300,8 @@ def load_config(file: Path, environ: Mapping[str, str], problems: list[Problem])
         mode=keys.mode,
         redirect_to=keys.redirect_to,
         signed_by=keys.signed_by,
+        metrics=Address(keys.metrics.host, keys.metrics.port) if keys.metrics is not None else None,
+        heartbeat=keys.heartbeat.get_secret_value() if keys.heartbeat is not None else None,
     )
 
 
@@ -260,12 +325,15 @@ def read_document(file: Path, problems: list[Problem]) -> Document | None:
     """Read and parse a YAML file; None, with `problems` appended, where it cannot be read."""
     name = shown(file)
     try:
-        document = parse(file.read_text(encoding="utf-8"), name)
+        document = parse(read_text(file), name)
     except OSError as error:
         problems.append(Problem(name, 1, 1, f"cannot be read: {error.strerror}"))
         return None
     except UnicodeDecodeError:
         problems.append(Problem(name, 1, 1, "is not UTF-8 text; save it as UTF-8"))
+        return None
+    except Unfit as why:
+        problems.append(Problem(name, 1, 1, str(why)))
         return None
     problems.extend(document.problems)
     return document if document.readable else None
@@ -311,7 +379,9 @@ def _variable(name: str, environ: Mapping[str, str]) -> str:
         hint = did_you_mean(name, [key for key in environ if not key.endswith("_FILE")])
         raise ValueError(f"the environment variable {name} is not set, nor is {name}_FILE{hint}")
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
+        return read_secret(Path(file))
+    except Unfit as why:
+        raise ValueError(f"the secret is not taken from the file that {name}_FILE names: {why}") from None
     except (OSError, UnicodeDecodeError):
         raise ValueError(f"the file that {name}_FILE names cannot be read") from None
 
@@ -365,6 +435,7 @@ def _store(
             own.timezone or keys.timezone or ZoneInfo("UTC"), business_hours, own.holidays or keys.holidays
         ),
         ladders=Ladders(own.shipped_when, own.delivered_when),
+        keep_for=own.keep_for or keys.keep_for,
     )
 
 
@@ -391,6 +462,21 @@ def _check_the_whole(
     if not keys.database.startswith(DATABASES):
         message = "write sqlite:///aftersale.db, or postgresql+psycopg://name:${PASSWORD}@host/database"
         problems.append(document.problem(("database",), message))
+
+
+def _refuse_open_secrets(
+    document: Document, file: Path, keys: ConfigKeys, stores: list[StoreConfig | None], problems: list[Problem]
+) -> None:
+    """Secrets that stand in the file itself are for its owner's eyes, and a group's if need be."""
+    secrets = [secret for store in stores if store is not None for secret in store.secrets()]
+    secrets += [each.get_secret_value() for each in (*keys.staff, keys.heartbeat) if each is not None]
+    secrets += re.findall(r"://[^:/@]*:([^@]+)@", keys.database)
+    if "://" in (keys.redirect_to or ""):
+        secrets.append(str(keys.redirect_to))
+    if file.stat().st_mode & OTHERS_READ and any(secret in document.text for secret in secrets):
+        cure = f"'chmod 600 {shown(file)}', or write ${{NAME}} and put them into the environment"
+        message = f"this file holds secrets, and every user of this machine can read it: {cure}"
+        problems.append(Problem(document.file, 1, 1, message))
 
 
 def _located(database: str, folder: Path) -> str:

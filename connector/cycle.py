@@ -10,11 +10,14 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from adapters.errors import AdapterError, AuthFailed
+from connector.forgetting import tidy
+from connector.ingest import count_skipped
 from connector.poller import Polled, Progress, StoreRefused, poll
 from connector.runner import run_due
 from connector.shop import Shop
 from connector.store import stores
-from connector.tally import Tally
+from connector.store.errors import in_words
+from connector.tally import Tally, Told, nobody
 from connector.waiting import delay_after
 
 log = structlog.get_logger()
@@ -40,9 +43,13 @@ def run_cycle(
     polling: bool = True,
     accept_store: bool = False,
     progress: Progress | None = None,
+    told: Told = nobody,
 ) -> Report:
-    """Poll (unless told not to) and do what is due. The store's errors end up in the report, and its state."""
-    report = Report(shop.id)
+    """Poll (unless told not to) and do what is due. The store's errors end up in the report, and its state.
+
+    `told` is told what becomes of actions, as it happens.
+    """
+    report = Report(shop.id, tally=Tally(told=told))
     polled = Polled()
     try:
         something_to_do = True
@@ -50,13 +57,15 @@ def run_cycle(
             something_to_do = poll(shop, polled, accept_store=accept_store, progress=progress, stop=stop)
         if something_to_do and not stop.is_set():
             run_due(shop, polled, report.tally, stop)
+        if not stop.is_set():
+            tidy(shop)
         if polled.was_in_trouble and not stop.is_set():
             _record_recovery(shop)
     except AdapterError as error:
         report.error = str(error)
         _record_trouble(shop, error, report.error)
     except DBAPIError as error:
-        report.error = f"the database cannot be used just now: {error.orig}"
+        report.error = f"the database cannot be used just now: {in_words(error)}"
         log.error("store set aside", store=shop.id, reason=report.error)  # noqa: TRY400  the disk is at fault, not we
     except Exception as error:
         report.error = f"an internal fault ({type(error).__name__}); the log has the details"
@@ -64,7 +73,7 @@ def run_cycle(
         _record_trouble(shop, error, report.error)
     report.changed = polled.changed
     report.tally.count("planned", polled.planned)
-    report.tally.count("skipped", polled.skipped)
+    count_skipped(report.tally, polled.skipped)
     return report
 
 

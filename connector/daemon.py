@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from queue import SimpleQueue
 
@@ -13,8 +14,11 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from connector.cycle import run_cycle
+from connector.health import Ward, wards_of
+from connector.heartbeat import beat_if_well
+from connector.metrics import Metrics
 from connector.opening import Client
-from connector.shop import Shop
+from connector.serving import serving
 from connector.store import stores
 
 log = structlog.get_logger()
@@ -22,22 +26,31 @@ log = structlog.get_logger()
 DUE_EVERY = timedelta(seconds=15)
 """How often a store is asked what has come due between two polls."""
 
+BEAT_EVERY = timedelta(minutes=1)
+"""How often a heartbeat is due while all is well."""
+
 Reload = Callable[[], Sequence[Client] | None]
 """Reads the configuration anew; None, having said what is wrong, keeps the old one in force."""
 
 
-def run_daemon(clients: Sequence[Client], reload: Reload) -> None:
-    """Run until SIGTERM or SIGINT, and finish what is in hand first. SIGHUP reads the configuration anew."""
+def run_daemon(clients: Sequence[Client], reload: Reload, metrics: Metrics | None = None) -> None:
+    """Run until SIGTERM or SIGINT, and finish what is in hand first. SIGHUP reads the configuration anew.
+
+    `metrics` are those that the clients' adapters count in already, if they do.
+    """
+    metrics = metrics or Metrics()
     signals: SimpleQueue[int] = SimpleQueue()  # of all that can wake us, only this is safe within a signal's handler
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda caught, _: signals.put(caught))
     while True:
         halt = threading.Event()
-        scheduler = _start(clients, halt)
-        caught = signals.get()
-        log.info("signal", name=signal.Signals(caught).name)
-        halt.set()
-        scheduler.shutdown(wait=True)
+        wards = wards_of(clients)
+        with _shown(clients, metrics, wards):
+            scheduler = _start(clients, wards, halt, metrics)
+            caught = signals.get()
+            log.info("signal", name=signal.Signals(caught).name)
+            halt.set()
+            scheduler.shutdown(wait=True)
         if caught != signal.SIGHUP:
             break
         clients = _exchange(clients, reload)
@@ -57,46 +70,67 @@ def _exchange(clients: Sequence[Client], reload: Reload) -> Sequence[Client]:
     return fresh
 
 
-def _start(clients: Sequence[Client], halt: threading.Event) -> BackgroundScheduler:
-    """A thread for each store, so that a slow one does not delay the others."""
-    shops = [shop for client in clients for shop in client.shops]
-    scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(max(1, len(shops)))})
-    for shop in shops:
+@contextmanager
+def _shown(clients: Sequence[Client], metrics: Metrics, wards: Sequence[Ward]) -> Iterator[None]:
+    """Metrics and health of all stores, on every address that a client names."""
+    metrics.look_after(wards)
+    with ExitStack() as stack:
+        for address in sorted({config.metrics for client in clients if (config := client.loaded.config).metrics}):
+            stack.enter_context(serving(address, metrics, wards))
+        yield
+
+
+def _start(
+    clients: Sequence[Client], wards: Sequence[Ward], halt: threading.Event, metrics: Metrics
+) -> BackgroundScheduler:
+    """A thread for each store, so that a slow one does not delay the others; and one for heartbeats."""
+    executors = {"default": ThreadPoolExecutor(max(1, len(wards))), "heartbeats": ThreadPoolExecutor(1)}
+    scheduler = BackgroundScheduler(
+        timezone="UTC", executors=executors, job_defaults={"coalesce": True, "misfire_grace_time": None}
+    )
+    for ward in wards:
         scheduler.add_job(
             _tend,
             "interval",
-            args=(shop, halt),
-            seconds=_beat(shop.config.poll_every).total_seconds(),
+            args=(ward, halt, metrics),
+            seconds=_pace(ward.shop.config.poll_every).total_seconds(),
             next_run_time=datetime.now(scheduler.timezone),
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=None,
-            id=f"{id(shop)}",
         )
+    for client in clients:
+        if client.loaded.config.heartbeat is not None and client.mode != "dry":
+            scheduler.add_job(
+                beat_if_well,
+                "interval",
+                args=(client.loaded.config.heartbeat, [ward for ward in wards if ward.client is client]),
+                seconds=BEAT_EVERY.total_seconds(),
+                executor="heartbeats",
+            )
     scheduler.start()
-    log.info("started", stores=[shop.id for shop in shops])
+    log.info("started", stores=[ward.shop.id for ward in wards])
     return scheduler
 
 
 def is_time_to_poll(poll_every: timedelta, polled_at: datetime | None, now: datetime) -> bool:
     """Whether this is the beat nearest to the next poll's time: the last one ended a little after its own beat."""
-    return polled_at is None or now - polled_at >= poll_every - _beat(poll_every) / 2
+    return polled_at is None or now - polled_at >= poll_every - _pace(poll_every) / 2
 
 
-def _beat(poll_every: timedelta) -> timedelta:
+def _pace(poll_every: timedelta) -> timedelta:
     """How often a store is seen to."""
     return min(DUE_EVERY, poll_every)
 
 
-def _tend(shop: Shop, halt: threading.Event) -> None:
+def _tend(ward: Ward, halt: threading.Event, metrics: Metrics) -> None:
     """Do for a store what its time has come for: poll, act, or leave it alone for a while."""
+    shop = ward.shop
     now = shop.clock()
     with shop.database.read() as connection:
         state = stores.load(connection, shop.id)
     if state.retry_at is not None and now < state.retry_at:
         return
     polling = is_time_to_poll(shop.config.poll_every, state.polled_at, now)
-    report = run_cycle(shop, halt, polling=polling or state.error is not None)
+    told = metrics.told(*ward.names)
+    report = run_cycle(shop, halt, polling=polling or state.error is not None, told=told)
     tally = report.tally
     if report.changed or tally.done or tally.skipped or tally.held or tally.failed:
         counts = {"done": tally.done, "skipped": tally.skipped, "held": tally.held, "failed": tally.failed}

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+import msgspec
 import sqlalchemy as sa
 
+from connector.actions import Prepared
 from connector.ingest import replan
 from connector.settling import SETTLES_AFTER, record_done
 from connector.shop import Shop
@@ -51,6 +53,7 @@ def take_word(shop: Shop, ids: Iterable[int], *, sent: bool) -> None:
             else:
                 reason = "a person says that it did not go out: to be tried anew"
                 again = {"state": "pending", "at": now, "due_at": _good_time(shop, row, now), "reason": reason}
+                again["intent"] = _tried_anew(row)
                 followups.update(connection, [row.id], **again)
         followups.update(connection, [row.id for row in told], held_for=None)
         _plan_again(connection, shop, told, now)
@@ -61,6 +64,14 @@ def may_be_told(row: Followup, now: datetime) -> bool:
     if row.state == "held":
         return row.held_for == "outcome"
     return row.state == "unknown" and row.intent_at is not None and now - row.intent_at >= SETTLES_AFTER
+
+
+def _tried_anew(row: Followup) -> bytes | None:
+    """The intent with one more word of a person in it: the next try is not to be taken for the one that died."""
+    if row.intent is None:
+        return None
+    earlier = msgspec.json.decode(row.intent, type=Prepared)
+    return msgspec.json.encode(msgspec.structs.replace(earlier, again=earlier.again + 1))
 
 
 def _held_for_approval(connection: sa.Connection, ids: Iterable[int]) -> list[Followup]:

@@ -17,11 +17,13 @@ import structlog
 
 from adapters.base import Broken
 from adapters.model import Order
+from connector.people import person_of
+from connector.privacy import keeping
 from connector.reconciler import Changes, reconcile
-from connector.shop import Shop, person_of
+from connector.shop import Shop
 from connector.store import followups, orders
 from connector.store.followups import Followup
-from connector.store.orders import Known
+from connector.store.orders import Erased, Known
 from connector.tally import Tally
 from rules.events import ASSUMED, Journal, Sight, latest, observe
 from rules.journey import is_under_way
@@ -40,17 +42,23 @@ AFTER_A_FAULT = timedelta(hours=1)
 
 @dataclass(slots=True)
 class Ingested:
-    """How many orders had changed, what was planned and skipped for them, and which we stumbled over."""
+    """How many orders had changed, what was planned and (by rule) skipped for them, and which we stumbled over."""
 
     changed: int = 0
     planned: int = 0
-    skipped: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
     broken: list[Broken] = field(default_factory=list)
 
     def count_in(self, tally: Tally) -> None:
         """Add what was planned and skipped to the counts of a run."""
         tally.count("planned", self.planned)
-        tally.count("skipped", self.skipped)
+        count_skipped(tally, self.skipped)
+
+
+def count_skipped(tally: Tally, skipped: Counter[str]) -> None:
+    """Add what was skipped, by rule, to the counts of a run."""
+    for rule, number in skipped.items():
+        tally.became("skipped", rule, number=number)
 
 
 def ingest(
@@ -66,16 +74,20 @@ def ingest(
     news: list[_News] = []
     present = Sight(now, shop.ladders, shop.calendar)
     past = Sight(now, shop.ladders, shop.calendar, past_until or now)
-    for order in arrived.values():
-        before = known.get(order.id)
+    may_keep = keeping(connection, shop, now)
+    for whole in arrived.values():
+        before = known.get(whole.id)
         try:
+            order, erased = may_keep.look(whole, before)
             raw = orders.encode(order)
             is_changed = before is None or before.raw != raw
             if before is None or is_changed or _is_due_for_care(order, before, now):
                 is_past = before is None and (past_until is None or order.created_at <= past_until)
-                news.append(_look_at(shop, order, raw, before, past if is_past else present))
+                journal = observe(order, before.journal if before else (), past if is_past else present)
+                person = person_of(whole, shop.id, shop.secret)
+                news.append(_News(order, raw, journal, person, erased, before is None))
         except Exception as error:  # noqa: BLE001  one order must not keep the others from being seen
-            ingested.broken.append(_stumbled_over(shop, order.id, error))
+            ingested.broken.append(_stumbled_over(shop, whole.id, error))
         else:
             ingested.changed += is_changed
     _plan_all(connection, shop, news, now, ingested)
@@ -88,8 +100,8 @@ def replan(connection: sa.Connection, shop: Shop, ids: Sequence[str], now: datet
     news: list[_News] = []
     for order_id, known in orders.load(connection, shop.id, ids).items():
         try:
-            sight = Sight(now, shop.ladders, shop.calendar)
-            news.append(_look_at(shop, known.order, known.raw, known, sight))
+            journal = observe(known.order, known.journal, Sight(now, shop.ladders, shop.calendar))
+            news.append(_News(known.order, known.raw, journal, known.person, known.erased, is_new=False))
         except Exception as error:  # noqa: BLE001  one order must not keep the others from being planned
             ingested.broken.append(_stumbled_over(shop, order_id, error))
     _plan_all(connection, shop, news, now, ingested)
@@ -104,13 +116,8 @@ class _News(NamedTuple):
     raw: bytes
     journal: Journal
     person: str
+    erased: Erased | None
     is_new: bool
-
-
-def _look_at(shop: Shop, order: Order, raw: bytes, before: Known | None, sight: Sight) -> _News:
-    """One look at an order, with what it adds to the journal."""
-    journal = observe(order, before.journal if before else (), sight)
-    return _News(order, raw, journal, person_of(order, shop.id, shop.secret), before is None)
 
 
 def _is_due_for_care(order: Order, before: Known, now: datetime) -> bool:
@@ -164,14 +171,17 @@ def _plan_and_save(
     followups.update_each(connection, changes.skipped)
     _let_others_step_in(connection, shop, news, recorded, changes, now)
     ingested.planned += len(changes.inserted)
-    ingested.skipped += len(changes.skipped)
+    if changes.skipped:
+        skipped = {row["id"] for row in changes.skipped}
+        of_rule = {row.id: row.rule for rows in recorded.values() for row in rows if row.id in skipped}
+        ingested.skipped.update(of_rule.values())
 
 
 def _to_save(each: _News, planned: Plan, now: datetime) -> orders.Seen:
     is_open = _is_open(each.order, each.journal, now)
     # Never at once again: whoever asks until nothing is left to ask would not come to an end.
     ask_at = max(planned.ask_at, now + timedelta(seconds=1)) if planned.ask_at is not None else None
-    return orders.Seen(each.order, each.raw, each.journal, each.person, is_open, ask_at)
+    return orders.Seen(each.order, each.raw, each.journal, each.person, is_open, ask_at, each.erased)
 
 
 def _recorded(connection: sa.Connection, shop: Shop, news: Sequence[_News]) -> dict[str, list[Followup]]:

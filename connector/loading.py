@@ -10,6 +10,7 @@ from pathlib import Path
 
 from connector.actions import known_actions
 from connector.config import CHANNELS, Config, StoreConfig, load_config, places, shown
+from connector.reading import Unfit, files_of, read_text, unfit
 from rules.document import Problem
 from rules.loader import load_rules
 from rules.rule import Rule
@@ -87,8 +88,11 @@ def _load(
 def _rule_texts(patterns: Sequence[str], problems: list[Problem]) -> dict[str, str]:
     texts: dict[str, str] = {}
     for pattern in patterns:
-        for file in sorted(glob.glob(pattern, recursive=True)):
-            _read(Path(file), texts, problems)
+        for file, why_not in files_of(pattern):
+            if why_not is None:
+                _read(file, texts, problems)
+            else:
+                problems.append(Problem(shown(file), 1, 1, why_not))
     return texts
 
 
@@ -97,7 +101,10 @@ def _template_texts(folder: Path, problems: list[Problem]) -> dict[str, dict[str
     templates: dict[str, dict[str, str]] = {}
     for file in sorted(folder.glob("*/*.md")):
         texts: dict[str, str] = {}
-        _read(file, texts, problems)
+        if (why_not := unfit(file, folder)) is None:
+            _read(file, texts, problems)
+        else:
+            problems.append(Problem(shown(file), 1, 1, why_not))
         for text in texts.values():
             templates.setdefault(file.parent.name, {})[file.stem] = text
     return templates
@@ -105,11 +112,13 @@ def _template_texts(folder: Path, problems: list[Problem]) -> dict[str, dict[str
 
 def _read(file: Path, texts: dict[str, str], problems: list[Problem]) -> None:
     try:
-        texts[shown(file)] = file.read_text(encoding="utf-8")
+        texts[shown(file)] = read_text(file)
     except OSError as error:
         problems.append(Problem(shown(file), 1, 1, f"cannot be read: {error.strerror}"))
     except UnicodeDecodeError:
         problems.append(Problem(shown(file), 1, 1, "is not UTF-8 text; save it as UTF-8"))
+    except Unfit as why:
+        problems.append(Problem(shown(file), 1, 1, str(why)))
 
 
 def _checks(config: Config, store: StoreConfig, rules: tuple[Rule, ...]) -> Iterator[Problem]:

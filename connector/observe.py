@@ -6,31 +6,37 @@ import logging
 import sys
 
 import structlog
+from structlog.stdlib import ProcessorFormatter
 from structlog.types import Processor
+
+from connector.discreet import errors_told, made_visible, spare
 
 LEVELS = ("debug", "info", "warning", "error")
 
 
 def set_up_logs(level: str) -> None:
-    """Log from this level (one of LEVELS) upwards: for reading on a terminal, as key=value everywhere else."""
-    # rich would show local variables in tracebacks, and customers' data stand in them
-    plain = structlog.dev.plain_traceback
-    on_terminal = sys.stderr.isatty()
-    processors: list[Processor] = [
+    """Log from this level (one of LEVELS) upwards: for reading on a terminal, as a JSON object a line elsewhere."""
+    facts: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if on_terminal:
-        processors.append(structlog.dev.ConsoleRenderer(exception_formatter=plain))
-    else:
-        first = ["timestamp", "level", "event"]
-        processors += [structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer(key_order=first)]
+    renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    words: list[Processor] = [errors_told, made_visible, renderer]
     structlog.configure(
-        processors=processors,
+        processors=[*facts, *words],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    # Of the libraries, only what went wrong: they log URLs, and a signed URL is a secret.
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.ERROR)
+    # Of the libraries, only what went wrong, whatever level a logger of theirs is at: they log URLs, which are signed.
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.ERROR)
+    handler.addFilter(spare)
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=[*facts, structlog.stdlib.add_logger_name],
+            processors=[ProcessorFormatter.remove_processors_meta, *words],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.ERROR)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from adapters.base import StoreAdapter
 from adapters.registry import create
+from adapters.watch import NOBODY, Watch
 from connector.config import Mode, StoreConfig
 from connector.loading import Loaded
 from connector.shop import Clock, Shop
@@ -27,9 +28,9 @@ from rules.rule import Rule
 MakeAdapter = Callable[[StoreConfig, Clock], StoreAdapter]
 
 
-def make_adapter(config: StoreConfig, clock: Clock) -> StoreAdapter:
-    """The adapter of a store's platform, by its settings."""
-    return create(config.platform, **config.plain_settings(), clock=clock, zone=config.calendar.zone)
+def make_adapter(config: StoreConfig, clock: Clock, watch: Watch = NOBODY) -> StoreAdapter:
+    """The adapter of a store's platform, by its settings; `watch` is told of every answer."""
+    return create(config.platform, **config.plain_settings(), clock=clock, zone=config.calendar.zone, watch=watch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class Client:
     database: Database
     shops: tuple[Shop, ...]
     mode: Mode
+
+    @property
+    def name(self) -> str:
+        """What a client is called among others: as its file is."""
+        return self.loaded.config.file.stem
 
     def close(self) -> None:
         for shop in self.shops:

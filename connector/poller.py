@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -47,7 +48,7 @@ class Polled:
 
     changed: int = 0
     planned: int = 0
-    skipped: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
     was_in_trouble: bool = False
     fresh: dict[str, datetime] = field(default_factory=dict)
 
@@ -180,13 +181,14 @@ def batches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
     return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
 
 
-def _give_up(connection: sa.Connection, shop: Shop, order_id: str, since: datetime, now: datetime) -> int:
-    """The order is gone for good, and with it what was still to be done: returns how many actions."""
+def _give_up(connection: sa.Connection, shop: Shop, order_id: str, since: datetime, now: datetime) -> Counter[str]:
+    """The order is gone for good, and with it what was still to be done: returns how many actions of each rule."""
     orders.close(connection, shop.id, order_id)
     orders.release(connection, shop.id, [order_id])
-    pending = [row.id for row in followups.of_orders(connection, shop.id, [order_id]) if row.state == "pending"]
+    pending = [row for row in followups.of_orders(connection, shop.id, [order_id]) if row.state == "pending"]
     reason = f"the order is gone from the store (not found since {since:%Y-%m-%d %H:%M} UTC)"
-    return followups.update(connection, pending, state="skipped", final=True, at=now, reason=reason)
+    followups.update(connection, [row.id for row in pending], state="skipped", final=True, at=now, reason=reason)
+    return Counter(row.rule for row in pending)
 
 
 def _settle_quarantine(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,12 +11,14 @@ import msgspec
 
 from connector.actions import Broken, Prepared, Refused, Setting, World, known_actions
 from connector.shop import Shop
-from connector.staff import redirected
+from connector.staff import named, redirected
 from connector.store.followups import Followup
 from rules.events import Journal
+from rules.locales import wanted_locales
+from rules.messages import render_template
 from rules.planner import Facts, Subject, Wanted, scene_of
-from rules.template_language import GivenCoupon, Store, fallbacks
-from rules.templates import Context, RenderError, choose_locale, render_message, render_text
+from rules.template_language import GivenCoupon, Store
+from rules.templates import Context, RenderError, render_text
 from rules.timing import after
 
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -30,6 +32,8 @@ class Judged:
     journal: Journal
     wanted: Wanted
     recorded: Sequence[Followup]
+    unwritable: Mapping[str, str]
+    """Why the customer gets no messages, by their purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +62,22 @@ def make_ready(shop: Shop, judged: Judged, rows: Sequence[Followup], now: dateti
             raise Broken(str(error)) from None
         if prepared.coupon_code is not None:
             context = replace(context, coupon=_coupon(prepared))
+        prepared = msgspec.structs.replace(prepared, again=_again(row))
         made.append(Made(row, prepared, in_last_step=wanted.step is wanted.rule.steps[-1]))
     return made
 
 
 def world_of(shop: Shop, row: Followup) -> World:
     """What an action acts upon."""
-    key = hashlib.blake2b(_identity(row), digest_size=16).hexdigest()
+    again = _again(row)
+    identity = _identity(row) + (f"\n{again}".encode() if again else b"")
+    key = hashlib.blake2b(identity, digest_size=16).hexdigest()
     return World(shop.adapter, shop.staff, row.order_id, key, redirected(shop.staff, shop.redirect_to))
+
+
+def _again(row: Followup) -> int:
+    """How often a person has said that it did not go out: what an earlier try left on the platform counts no more."""
+    return msgspec.json.decode(row.intent, type=Prepared).again if row.intent is not None else 0
 
 
 def coupon_code(secret: bytes, row: Followup) -> str:
@@ -83,7 +95,7 @@ def _identity(row: Followup) -> bytes:
 
 
 def _setting(shop: Shop, judged: Judged, context: Context, code: str, now: datetime) -> Setting:
-    redirect_to = shop.redirect_to if shop.mode == "redirect" else None
+    redirect_to = named(shop.redirect_to) if shop.mode == "redirect" and shop.redirect_to is not None else None
     name = f"rule '{judged.wanted.rule.id}'"
     return Setting(
         order=judged.facts.order,
@@ -93,19 +105,17 @@ def _setting(shop: Shop, judged: Judged, context: Context, code: str, now: datet
         later=lambda span: after(now, span, shop.calendar),
         coupon_code=code,
         via=shop.config.via,
+        unwritable=judged.unwritable,
         redirect_to=redirect_to,
         redirect_by_note=redirect_to is not None and redirected(shop.staff, redirect_to) is None,
     )
 
 
 def _render_template(shop: Shop, judged: Judged, context: Context, name: str) -> tuple[str | None, str]:
-    texts = shop.templates[name]
-    wanted = _locales(shop, judged)
-    locale = choose_locale(texts, wanted)
-    read_in = next((each for each in wanted if each and fallbacks(each)[-1:] == fallbacks(locale)[-1:]), locale)
-    context = replace(context, locale=read_in)  # its dates and money as that language has them
-    message = render_message(texts[locale], context, shop.adapter.markup, name=f"templates/{name}/{locale}.md")
-    return message.subject, _with_words(message.body)
+    wanted = wanted_locales(judged.facts.order, shop.config.locale)
+    message = render_template(shop.templates[name], wanted, context, name=f"templates/{name}")
+    body = message.html_fragment if shop.adapter.markup == "html" else message.plain
+    return message.subject, _with_words(body)
 
 
 def _with_words(text: str) -> str:
@@ -113,11 +123,6 @@ def _with_words(text: str) -> str:
     if not text.strip():
         raise Refused("its text comes out empty for this order")
     return text
-
-
-def _locales(shop: Shop, judged: Judged) -> list[str | None]:
-    order = judged.facts.order
-    return [order.customer.locale, order.locale, shop.config.locale]
 
 
 def _context(shop: Shop, judged: Judged, now: datetime) -> Context:
@@ -132,7 +137,7 @@ def _context(shop: Shop, judged: Judged, now: datetime) -> Context:
         store=Store(id=shop.id, name=shop.config.name, url=shop.config.url),
         coupon=_coupon_of(judged, subject),
         signed_by=shop.signed_by,
-        locale=next(locale for locale in _locales(shop, judged) if locale),
+        locale=shop.config.locale,  # that of the texts in rules
         zone=shop.calendar.zone,
     )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
 from connector.acting import act_on_all
-from connector.ingest import AFTER_A_FAULT, replan
+from connector.ingest import AFTER_A_FAULT, count_skipped, replan
 from connector.poller import BATCH, Polled, look_again
 from connector.settling import settle_unknown
 from connector.shop import Shop
@@ -90,7 +91,7 @@ def _expire(shop: Shop, tally: Tally, stop: threading.Event) -> None:
                 reason = f"expired: it was due {row.planned_at:%Y-%m-%d %H:%M} UTC, and is not to be done this late"
                 followups.update(connection, [row.id], state="skipped", final=True, at=now, reason=reason)
             replan(connection, shop, sorted({row.order_id for row in late}), now).count_in(tally)
-        tally.count("skipped", len(late))
+        count_skipped(tally, Counter(row.rule for row in late))
 
 
 def _break_circuits(shop: Shop, paused: frozenset[str], tally: Tally) -> None:
@@ -109,7 +110,8 @@ def _hold(shop: Shop, rule: str, count: int, limit: int, now: datetime, tally: T
     reason = f"held: {count} follow-ups of this rule within an hour, and max_per_run is {limit}"
     with shop.database.write(durable=True) as connection:
         is_told = followups.is_held(connection, shop.id, rule)
-        tally.count("held", followups.hold(connection, shop.id, rule, now, reason))
+        held = followups.hold(connection, shop.id, rule, now, reason)
+    tally.became("held", rule, number=held)
     log.warning("rule held", store=shop.id, rule=rule, followups=count, limit=limit)
     if not is_told:
         shop.staff.tell(

@@ -53,12 +53,14 @@ def _ask_later(shop: Shop, row: Followup, reason: str, tally: Tally) -> None:
     now = shop.clock()
     log.warning("cannot be settled now", store=shop.id, order=row.number, rule=row.rule, reason=reason)
     with shop.database.write(durable=True) as connection:
+        if _is_given_up(connection, row):
+            return
         if now - row.intent_at < HELD_AFTER:
             followups.update(connection, [row.id], at=now, reason=f"outcome unknown, and cannot be asked now: {reason}")
             tally.count("unknown")
         else:
             hold(connection, shop, row, now, f"for a day the store could not be asked whether it happened: {reason}")
-            tally.count("held")
+            tally.became("held", row.rule, row.channel)
 
 
 def settle(shop: Shop, row: Followup, tally: Tally) -> bool:
@@ -74,10 +76,12 @@ def settle(shop: Shop, row: Followup, tally: Tally) -> bool:
     if isinstance(answer, Absent) and not repeatable and waited >= SETTLES_AFTER:
         answer = _ask(shop, row)  # read twice: an absence is only believed when it is seen again
     with shop.database.write(durable=True) as connection:
+        if _is_given_up(connection, row):
+            return True
         match answer:
             case Found(result):
                 record_done(connection, row, result, now)
-                tally.count("done")
+                tally.became("done", row.rule, row.channel)
             case Absent() if repeatable or waited >= SETTLES_AFTER:
                 followups.update(connection, [row.id], state="pending", at=now)
                 followups.put_off(connection, row, now, "it did not happen: to be tried anew")
@@ -87,7 +91,7 @@ def settle(shop: Shop, row: Followup, tally: Tally) -> bool:
                 if waited < (SETTLES_AFTER if reason else HELD_AFTER):
                     return False
                 hold(connection, shop, row, now, reason or "for a day the store could not say whether it happened")
-                tally.count("held")
+                tally.became("held", row.rule, row.channel)
         replan(connection, shop, [row.order_id], now).count_in(tally)
     return True
 
@@ -105,13 +109,18 @@ def _ask(shop: Shop, row: Followup) -> Settlement:
         return Undecidable("")  # the order may only seem to be gone: ask again, for a day
 
 
+def _is_given_up(connection: sa.Connection, row: Followup) -> bool:
+    """Whether its customer was forgotten meanwhile: then nothing is to be settled any more."""
+    return followups.by_ids(connection, [row.id])[0].intent is None
+
+
 def record_done(connection: sa.Connection, row: Followup, result: str | None, now: datetime) -> None:
     """It happened; `result` is its id on the platform. The exact words are needed no more."""
     values = {"state": "done", "final": True, "at": now, "reason": None, "result": result}
-    followups.update(connection, [row.id], **values, intent=_without_words(connection, row))
+    followups.update(connection, [row.id], **values, intent=without_words(connection, row))
 
 
-def _without_words(connection: sa.Connection, row: Followup) -> bytes | None:
+def without_words(connection: sa.Connection, row: Followup) -> bytes | None:
     """What later steps may have to know of it (a coupon's code and end), without the customer's words."""
     intent = followups.by_ids(connection, [row.id])[0].intent
     if intent is None:

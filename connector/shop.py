@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
 from adapters.base import StoreAdapter
-from adapters.model import Order
 from connector.config import Mode, StoreConfig
 from connector.staff import Staff
 from connector.store.database import Database
@@ -65,16 +62,3 @@ class Shop:
         if behind < timedelta(seconds=5):
             return self.rules
         return tuple(Active(active.rule, active.since - behind) for active in self.rules)
-
-
-def person_of(order: Order, store: str, secret: bytes) -> str:
-    """Who an order is from, across orders and stores: by e-mail, else by phone, else the order stands alone.
-
-    A keyed hash: it can be compared, but nobody's address can be read from it.
-    """
-    if order.customer.email:
-        known_by = f"email:{order.customer.email.casefold()}"
-    else:
-        digits = re.sub(r"\D", "", order.customer.phone or order.billing.phone or "").lstrip("0")
-        known_by = f"phone:{digits}" if len(digits) >= 6 else f"order:{store}:{order.id}"
-    return hashlib.blake2b(known_by.encode(), key=secret, digest_size=16).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import structlog
@@ -28,7 +28,7 @@ def deliver_by_apprise(urls: Sequence[str], title: str, body: str) -> bool:
 class Staff:
     """Where the staff is told things. Messages to them go out at least once: better twice than never."""
 
-    urls: tuple[str, ...] = ()
+    urls: tuple[str, ...] = field(default=(), repr=False)
     deliver: Deliver = deliver_by_apprise
 
     def tell(self, title: str, body: str) -> bool:
@@ -36,13 +36,19 @@ class Staff:
         if not self.urls:
             return False
         try:
-            reached = self.deliver(self.urls, title, body)
+            reached = self.deliver(self.urls, " ".join(title.split()), body)
         except Exception as error:  # noqa: BLE001  what a service's plugin raises must not keep the shop from going on
             log.warning("staff not reached", fault=type(error).__name__)
             return False
         if not reached:
             log.warning("staff not reached")
         return reached
+
+
+def named(address: str) -> str:
+    """What may be told of where messages are redirected to: an e-mail address, or a service without its keys."""
+    scheme, separator, _ = address.partition("://")
+    return f"{scheme}://…" if separator else address
 
 
 def redirected(staff: Staff, address: str | None) -> Staff | None:

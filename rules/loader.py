@@ -14,7 +14,7 @@ from rules.conditions import ConditionProblem, Conditions, compile_conditions, c
 from rules.document import Document, Path, Problem, parse
 from rules.rule import Action, Rule, Step
 from rules.schema import ActionSpec, Mark, RuleFile, RuleSpec, StepSpec, marked
-from rules.template_check import check_message, check_text
+from rules.template_check import check_message, check_text, goes_by_whatsapp
 from rules.template_language import PROVIDED
 from rules.timing import Window, parse_window
 from rules.validation import did_you_mean, validate, validate_part
@@ -271,6 +271,20 @@ def _check_marked(draft: _Draft, path: Path, spec: ActionSpec) -> None:
         user = document.describe(path[:2])
         for problem in set(_mistakes_in(name, draft.provided, known)) - {*_mistakes_in(name, PROVIDED, known)}:
             known.problems.append(problem._replace(message=f"{problem.message}, and {user} uses this template"))
+    _check_whatsapp(draft, path, spec)
+
+
+def _check_whatsapp(draft: _Draft, path: Path, spec: ActionSpec) -> None:
+    """WhatsApp takes approved templates only, so what is to go by it has to name one."""
+    known = draft.known
+    templates = [name for _, name in marked(spec, Mark.TEMPLATE)]
+    if all(known.templates.get(name) and goes_by_whatsapp(known.templates[name]) for name in templates or [""]):
+        return
+    cure = f"add 'whatsapp:' to the front matter of template '{templates[0]}'" if templates else "use a 'template'"
+    for where, name in marked(spec, Mark.CHANNEL):
+        if name == "whatsapp" and all(known.templates.get(template) for template in templates):
+            message = f"WhatsApp takes approved templates only, and none is named here; {cure}"
+            draft.problem(draft.document.known_part((*path, *where)), message)
 
 
 def _mistakes_in(name: str, provided: Collection[str], known: _Known) -> Iterator[Problem]:

@@ -1,11 +1,16 @@
-"""Markdown to HTML and to plain text, from one parse; data is put back when the markup is already known."""
+"""Markdown to HTML and to plain text; data is put back when the markup is already known.
+
+What is read is the template's text with tokens for its data, the same for most customers, so that the reading is
+done once and kept.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
+from html import escape, unescape
 from typing import TYPE_CHECKING
 
 from rules.template_language import Data
@@ -14,19 +19,25 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
+Turn = Callable[[str], str]
+
 _LEADS_SOMEWHERE = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 
 
-def to_html(source: str, data: Data) -> str:
-    """HTML without any tag that the Markdown itself does not make."""
-    reader = _reader()
-    return str(reader.renderer.render(_parse(source, data), reader.options, {})).strip()
+def in_html(value: str) -> str:
+    """Data as HTML that shows it, line by line."""
+    return escape(value, quote=False).replace("\n", "<br />\n")
 
 
-def to_plain(source: str, data: Data) -> str:
-    """Text as a person would type it: lists with dashes, links as `text (address)`."""
-    page = _Page()
-    for token in _parse(source, data):
+def to_html(source: str, data: Data, turn: Turn = in_html) -> str:
+    """HTML without any tag that the Markdown itself does not make; `turn` makes HTML of data within the text."""
+    return _fill_in(_html(source), data, turn)
+
+
+def to_plain(source: str, data: Data, turn: Turn = str) -> str:
+    """Text as a person would type it: lists with dashes, links as `text (address)`; `turn` is done to data in it."""
+    page = _Page(data, turn)
+    for token in _read(source):
         page.take(token)
     return "".join(page.parts).strip()
 
@@ -39,51 +50,69 @@ def _reader() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False, "breaks": True})
 
 
-def _parse(source: str, data: Data) -> list[Token]:
-    tokens = _reader().parse(source)
-    for token in tokens:
-        if token.children is not None:
-            token.children = list(_filled(token.children, data))
-        token.content = data.put_back(token.content)
-        token.info = data.put_back(token.info)
-    return tokens
+@lru_cache(maxsize=512)
+def _read(source: str) -> tuple[Token, ...]:
+    return tuple(_reader().parse(source))
 
 
-# --- data, put back ------------------------------------------------------------------------------------
+@lru_cache(maxsize=512)
+def _html(source: str) -> str:
+    reader = _reader()
+    return str(reader.renderer.render(_read(source), reader.options, {})).strip()
 
 
-def _filled(tokens: Sequence[Token], data: Data) -> Iterator[Token]:
-    """The parts of a paragraph with their data. A link whose data is no address keeps its text only."""
-    dead_link = False
-    for token in tokens:
-        token.attrs = {name: _attribute(name, str(value), data) for name, value in token.attrs.items()}
-        if token.type == "link_open":
-            dead_link = token.attrs["href"] == ""
-        if token.type in ("link_open", "link_close") and dead_link:
-            continue
-        if token.type == "text":
-            yield from _with_breaks(data.put_back(token.content), token)
-            continue
-        if token.children is not None:
-            token.children = list(_filled(token.children, data))
-        token.content = data.put_back(token.content)
-        yield token
+# --- data, put back into HTML ----------------------------------------------------------------------------
 
 
-def _attribute(name: str, value: str, data: Data) -> str:
-    """An address with data in it must lead to the web, a mailbox or a telephone, or it is dropped."""
-    if name not in ("href", "src") or not data.occurs_in(value):
-        return data.put_back(value)
-    address = data.put_back(value)
-    return _reader().normalizeLink(address) if _LEADS_SOMEWHERE.match(address) else ""
+def _fill_in(page: str, data: Data, turn: Turn) -> str:
+    """The page with its data: as text, or escaped where it stands in code or in a tag."""
+    if data.key not in page:
+        return page
+
+    def filled(found: re.Match[str]) -> str:
+        if found["number"]:
+            return turn(data.values[int(found["number"])])
+        if found["href"]:
+            return _link(found, _fill_in(found["inside"], data, turn), data)
+        if found["src"]:
+            alt = data.put_back(found["alt"], escape)
+            address = _address(unescape(found["src"]), data)
+            return f'<img src="{escape(address)}" alt="{alt}" />' if address else alt
+        return data.put_back(found[0], escape)
+
+    return _places(data.key).sub(filled, page)
 
 
-def _with_breaks(text: str, token: Token) -> Iterator[Token]:
-    """A text token for each line, so that a customer's note keeps its lines."""
-    for position, line in enumerate(text.split("\n")):
-        if position:
-            yield token.copy(type="hardbreak", tag="br", content="")
-        yield token.copy(content=line)
+@lru_cache(maxsize=16)
+def _places(key: str) -> re.Pattern[str]:
+    """Where data stands in a page: addresses of links and pictures, code, tags, and all else, which is text."""
+    token = f"{key}[0-9]+z"
+    return re.compile(
+        rf'<a href="(?P<href>[^"]*{token}[^"]*)"(?P<title>[^>]*)>(?P<inside>.*?)</a>'
+        rf'|<img src="(?P<src>[^"]*{token}[^"]*)" alt="(?P<alt>[^"]*)"[^>]*>'
+        rf"|<code[^>]*>.*?</code>|<[^>]*{token}[^>]*>|{key}(?P<number>[0-9]+)z",
+        re.DOTALL,
+    )
+
+
+def _link(found: re.Match[str], inside: str, data: Data) -> str:
+    """A link whose data is no address keeps its text only."""
+    address = _address(unescape(found["href"]), data)
+    title = data.put_back(found["title"], escape)
+    return f'<a href="{escape(address)}"{title}>{inside}</a>' if address else inside
+
+
+def _address(written: str, data: Data) -> str:
+    """An address with data in it must lead to the web, a mailbox or a telephone; empty if it does not."""
+    address = data.put_back(written)
+    if address == written:
+        return written
+    return _normalised(address) if _LEADS_SOMEWHERE.match(address) else ""
+
+
+@lru_cache(maxsize=512)
+def _normalised(address: str) -> str:
+    return _reader().normalizeLink(address)
 
 
 # --- plain text ----------------------------------------------------------------------------------------
@@ -93,6 +122,8 @@ def _with_breaks(text: str, token: Token) -> Iterator[Token]:
 class _Page:
     """Plain text as it grows: its parts, what every line begins with, and each open list's next number."""
 
+    data: Data
+    turn: Turn
     parts: list[str] = field(default_factory=list)
     margins: list[str] = field(default_factory=list)
     numbers: list[int | None] = field(default_factory=list)
@@ -118,9 +149,9 @@ class _Page:
             case "heading_open":
                 self.tight = False
             case "inline":
-                self.write(_plain(token.children or []), tight=self.tight)
+                self.write(self.plain(token.children or []), tight=self.tight)
             case "fence" | "code_block":
-                self.write(token.content.rstrip("\n"))
+                self.write(self.data.put_back(token.content).rstrip("\n"))
             case "hr":
                 self.write("---")
 
@@ -138,24 +169,24 @@ class _Page:
         self.parts.append((between if self.parts else "") + first + text.replace("\n", f"\n{margin}"))
         self.bullet = ""
 
+    def plain(self, tokens: Sequence[Token]) -> str:
+        """A paragraph's text; an address follows its text, unless it is the text."""
+        text, address, begin = "", "", 0
+        for token in tokens:
+            match token.type:
+                case "softbreak" | "hardbreak":
+                    text += "\n"
+                case "link_open":
+                    address, begin = _address(str(token.attrs["href"]), self.data), len(text)
+                case "link_close":
+                    text += f" ({address.removeprefix('mailto:')})" if _adds(address, text[begin:]) else ""
+                case "image":
+                    text += self.plain(token.children or [])
+                case _:
+                    text += self.data.put_back(token.content, self.turn)
+        return text
 
-def _plain(tokens: Sequence[Token]) -> str:
-    """A paragraph's text; an address follows its text, unless it is the text."""
-    text, address, begin = "", "", 0
-    for token in tokens:
-        match token.type:
-            case "softbreak" | "hardbreak":
-                text += "\n"
-            case "link_open":
-                address, begin = str(token.attrs["href"]), len(text)
-            case "link_close":
-                text += "" if _same(text[begin:], address) else f" ({address.removeprefix('mailto:')})"
-            case "image":
-                text += _plain(token.children or [])
-            case _:
-                text += token.content
-    return text
 
-
-def _same(text: str, address: str) -> bool:
-    return text in (address, address.removeprefix("mailto:"), address.removeprefix("tel:"))
+def _adds(address: str, text: str) -> bool:
+    """Whether an address says more than the link's text."""
+    return bool(address) and text not in (address, address.removeprefix("mailto:"), address.removeprefix("tel:"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
@@ -28,7 +29,7 @@ from rules.document import Path
 from rules.events import PARCEL_TRIGGERS, STATUS, TRIGGERS
 from rules.rule import OncePer
 from rules.timing import Duration, parse_duration
-from rules.validation import did_you_mean
+from rules.validation import did_you_mean, known_version
 
 # --- values -----------------------------------------------------------------------------------------
 
@@ -197,16 +198,12 @@ class RuleSpec(Strict):
         return self.once_per or ("shipment" if self.trigger in PARCEL_TRIGGERS else "order")
 
 
-def _version(value: object) -> Literal[1]:
-    if value != 1 or isinstance(value, bool):
-        raise ValueError("write 'version: 1'; no other version of the rule file is known here")
-    return 1
-
-
 class RuleFile(Strict):
     """A file of follow-up rules."""
 
-    version: Annotated[Literal[1], BeforeValidator(_version)] = Field(description="The version of this format: 1.")
+    version: Annotated[Literal[1], BeforeValidator(partial(known_version, newest=1))] = Field(
+        description="The version of this format: 1."
+    )
     rules: list[Any] = Field(description="The rules; each has an id of its own.")
 
 

@@ -6,6 +6,7 @@ makes of a value is not always known; there the walk trusts the author, and the 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +20,10 @@ from jinja2 import TemplateSyntaxError, nodes
 from msgspec import Struct
 
 from adapters.model import Money
-from rules.document import Problem
-from rules.template_language import LANGUAGE, LONGEST_SOURCE, PROVIDED, ROOTS
-from rules.templates import read_letter
+from rules.document import Problem, dotted
+from rules.letter import read_letter
+from rules.locales import unknown_locale, whole_number_plurals
+from rules.template_language import LANGUAGE, LONGEST_SOURCE, PLURALS, PROVIDED, ROOTS
 from rules.validation import did_you_mean
 
 DEEPEST_LOOP = 2
@@ -57,6 +59,7 @@ class _Walk:
     """A template on its way through the check."""
 
     lines: Sequence[str]
+    locale: str | None = None
     flaws: list[Flaw] = field(default_factory=list)
 
     def flaw(self, node: nodes.Node, message: str, word: str = "") -> None:
@@ -79,11 +82,13 @@ class _Walk:
         return self.lines[line - 1] if 0 < line <= len(self.lines) else ""
 
 
-def check_text(source: str, provided: Collection[str] = ()) -> list[Flaw]:
-    """The mistakes of a text. `provided` are the names that earlier actions provide, such as `coupon`."""
+def check_text(source: str, provided: Collection[str] = (), locale: str | None = None) -> list[Flaw]:
+    """The mistakes of a text. `provided` are the names that earlier actions provide, such as `coupon`; `locale` is the
+    language that it is written in, where that is known.
+    """
     if len(source) > LONGEST_SOURCE:
         return [Flaw(1, 1, f"the template is over {LONGEST_SOURCE:,} characters long; shorten it")]
-    walk = _Walk(source.split("\n"))
+    walk = _Walk(source.split("\n"), locale)
     known = {name: kind for name, kind in ROOTS.items() if name not in PROVIDED - {*provided}}
     try:
         tree = LANGUAGE.parse(source)
@@ -92,23 +97,37 @@ def check_text(source: str, provided: Collection[str] = ()) -> list[Flaw]:
             LANGUAGE.compile(source)
     except TemplateSyntaxError as error:
         walk.flaws.append(Flaw(error.lineno, walk.first_tag(error.lineno), _readable(error)))
-    except RecursionError:
+    except (RecursionError, SyntaxError):
         walk.flaws.append(Flaw(1, 1, "the template is nested too deep; write it more simply"))
+    except ValueError:  # Python reads no number of over 4,300 digits
+        walk.flaws.append(Flaw(1, 1, "there is a number here that is too long"))
     return sorted(set(walk.flaws))
 
 
 def check_message(source: str, file: str, provided: Collection[str] = ()) -> list[Problem]:
-    """The mistakes of a Markdown template with its front matter; `file` is the name that its problems carry."""
+    """The mistakes of a Markdown template with its front matter.
+
+    `file` is the name that its problems carry; it ends in the language: `templates/shipped/he.md`.
+    """
     letter = read_letter(source, file)
     problems = list(letter.problems)
-    for name, text in letter.front.items():
-        for flaw in check_text(text, provided):
-            mark = letter.document.mark_inside((name,), flaw.line, flaw.column)
-            problems.append(Problem(file, *mark, f"{name}: {flaw.message}"))
-    problems.extend(Problem(file, *flaw) for flaw in check_text(letter.body, provided))
+    locale: str | None = file.rpartition("/")[2].removesuffix(".md")
+    if sentence := unknown_locale(str(locale)):
+        problems.append(Problem(file, 1, 1, sentence))
+        locale = None
+    for where, text in letter.front.texts():
+        for flaw in check_text(text, provided, locale):
+            mark = letter.document.mark_inside(where, flaw.line, flaw.column)
+            problems.append(Problem(file, *mark, f"{dotted(where)}: {flaw.message}"))
+    problems.extend(Problem(file, *flaw) for flaw in check_text(letter.body, provided, locale))
     if not letter.body.strip() and not problems:
         problems.append(Problem(file, 1, 1, "the message is empty; write it below the front matter"))
     return problems
+
+
+def goes_by_whatsapp(texts: Mapping[str, str]) -> bool:
+    """Whether a template, its files' texts by locale, names an approved WhatsApp template in any language."""
+    return any(read_letter(text, f"{locale}.md").front.whatsapp is not None for locale, text in texts.items())
 
 
 def _readable(error: TemplateSyntaxError) -> str:
@@ -219,7 +238,7 @@ def _type(node: nodes.Node, scope: Scope, walk: _Walk) -> Any:
         case nodes.Name():
             return _named(node, scope, walk)
         case nodes.Const():
-            return Any if node.value is None else type(node.value)
+            return _constant(node, walk)
         case nodes.Getattr():
             return _part(node, _type(node.node, scope, walk), node.attr, walk)
         case nodes.Getitem():
@@ -241,6 +260,12 @@ def _type(node: nodes.Node, scope: Scope, walk: _Walk) -> Any:
     for child in node.iter_child_nodes():  # operators, lists and the like: what is in them
         _type(child, scope, walk)
     return str if isinstance(node, nodes.Concat) else Any
+
+
+def _constant(node: nodes.Const, walk: _Walk) -> Any:
+    if isinstance(node.value, float) and math.isinf(node.value):
+        walk.flaw(node, "this number is too large")
+    return Any if node.value is None else type(node.value)
 
 
 def _named(node: nodes.Name, scope: Scope, walk: _Walk) -> Any:
@@ -287,7 +312,7 @@ def _item(node: nodes.Getitem, scope: Scope, walk: _Walk) -> Any:
 
 
 _TAKES = {"money": Money, "date": datetime}
-_TEXTS = ("money", "date", "capitalize", "lower", "upper", "title", "trim", "truncate", "join", "string")
+_TEXTS = ("money", "date", "plural", "capitalize", "lower", "upper", "title", "trim", "truncate", "join", "string")
 _NUMBERS = ("count", "length", "int")
 _ONE_OF = ("first", "last", "min", "max")
 _SAME = ("sort", "reverse", "unique", "select", "reject", "selectattr", "rejectattr", "list")
@@ -307,6 +332,8 @@ def _filtered(node: nodes.Filter, scope: Scope, walk: _Walk) -> Any:
         name = _spelling(node.node) if node.node is not None else "this"
         example = "order.total" if wanted is Money else "order.created_at"
         walk.flaw(node, f"'{node.name}' needs {_noun(wanted)} such as {example}, not '{name}'", node.name)
+    if node.name == "plural":
+        _plural(node, kind, walk)
     part = _part_of_each(node, kind, walk)
     if node.name in _TEXTS:
         return str
@@ -316,6 +343,23 @@ def _filtered(node: nodes.Filter, scope: Scope, walk: _Walk) -> Any:
         of_one = part if node.name == "map" else get_args(kind)[0]
         return of_one if node.name in _ONE_OF else GenericAlias(tuple, (of_one, ...))
     return Any
+
+
+def _plural(node: nodes.Filter, kind: Any, walk: _Walk) -> None:
+    """Its forms go by CLDR's names; in a known language, none may be missing that `other` is not right for."""
+    if kind not in (Any, int, Decimal, float):
+        walk.flaw(node, f"'plural' needs a number such as items | length, not '{_spelling(node.node)}'", "plural")
+    forms = {str(keyword.key) for keyword in node.kwargs}
+    for form in sorted(forms - {*PLURALS}):
+        hint = did_you_mean(form, PLURALS) or f"; there are {', '.join(PLURALS)}"
+        walk.flaw(node, f"'plural' has no '{form}'{hint}", form)
+    if node.args:
+        walk.flaw(node, "write the forms by their names: plural(one='# parcel', other='# parcels')", "plural")
+    wanted = {"other"} if walk.locale is None else whole_number_plurals(walk.locale)
+    may_be_left_out = {"zero", "two"} if "other" in forms else set()
+    if missing := [form for form in PLURALS if form in wanted - forms - may_be_left_out]:
+        language = f" in '{walk.locale}'" if walk.locale else ""
+        walk.flaw(node, f"'plural' needs {' and '.join(f'{form}=' for form in missing)} too{language}", "plural")
 
 
 def _part_of_each(node: nodes.Filter, kind: Any, walk: _Walk) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import (
     ChainableUndefined,
@@ -20,6 +20,7 @@ from jinja2 import (
     Template,
     TemplateRuntimeError,
     Undefined,
+    nodes,
     pass_context,
 )
 from jinja2.exceptions import SecurityError
@@ -30,10 +31,9 @@ from jinja2.tests import TESTS
 from msgspec import Struct
 
 from adapters.model import Customer, LineItem, Money, Order, Shipment
+from rules.locales import babel_locale
+from rules.template_work import OURS, Rewriting, entries, flat, joined, metered, size, spend
 from rules.tidy import GAP, tidy
-
-if TYPE_CHECKING:
-    from babel import Locale
 
 LONGEST_SOURCE = 100_000
 LONGEST_OUTPUT = 200_000
@@ -94,6 +94,7 @@ class Data:
     key: str
     values: list[str] = field(default_factory=list)
     size: int = 0
+    work: int = 0
 
     def keep(self, text: str) -> str:
         """Keep the data; the answer is its token. What is missing as a whole stays a gap in the text."""
@@ -104,13 +105,17 @@ class Data:
         self.size += len(text)
         return f"{self.key}{len(self.values) - 1}z"
 
-    def occurs_in(self, text: str) -> bool:
-        """Whether there is a token in the text."""
-        return self.key in text
-
     def put_back(self, text: str, turn: Callable[[str], str] = str) -> str:
         """The text with its data, each `turn`ed into what the output takes."""
-        return re.sub(f"{self.key}([0-9]+)z", lambda found: turn(self.values[int(found[1])]), text)
+        if self.key not in text:
+            return text
+        return tokens(self.key).sub(lambda found: turn(self.values[int(found[1])]), text)
+
+
+@cache
+def tokens(key: str) -> re.Pattern[str]:
+    """Finds the tokens of data, whose numbers are its group."""
+    return re.compile(f"{key}([0-9]+)z")
 
 
 def data_for(source: str) -> Data:
@@ -131,9 +136,10 @@ def compiled(source: str) -> Template:
 
 
 class _Language(ImmutableSandboxedEnvironment):
-    """Jinja2 without calls, and with values that may be missing."""
+    """Jinja2 without calls, with values that may be missing, and with bounds to what it may cost."""
 
-    intercepted_binops = frozenset({"*", "%", "**"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
+    entries, flat, joined = staticmethod(entries), staticmethod(flat), staticmethod(joined)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict):
@@ -148,12 +154,17 @@ class _Language(ImmutableSandboxedEnvironment):
         return MISSING if value is None else value
 
     def is_safe_callable(self, obj: Any) -> bool:
-        return False
+        return any(obj is ours for ours in OURS)  # no name in a template leads to these
+
+    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
+        return super()._generate(Rewriting().visit(source), *args, **kwargs)
 
     def call_binop(self, context: JinjaContext, operator: str, left: Any, right: Any) -> Any:
-        """Only numbers: text can be multiplied until memory is full, and so can powers."""
-        if operator == "**" or not all(isinstance(side, int | float | Decimal) for side in (left, right)):
+        """Only numbers, but for sums: text can be multiplied until memory is full, and so can powers."""
+        numbers = all(isinstance(side, int | float | Decimal) for side in (left, right))
+        if operator == "**" or (operator in ("*", "%") and not numbers):
             raise SecurityError(f"'{operator}' is for numbers only")
+        spend(context, size(left) + size(right))
         return super().call_binop(context, operator, left, right)
 
 
@@ -183,9 +194,7 @@ def money(context: JinjaContext, value: object) -> str:
         return str(value)
     if not isinstance(value, Money):
         raise TemplateRuntimeError("'money' needs an amount such as order.total")
-    from babel.numbers import format_currency
-
-    return format_currency(value.amount, value.currency, locale=_locale(context["_locale"]))
+    return _amount(value.amount, value.currency, context["_locale"])
 
 
 @pass_context
@@ -198,44 +207,49 @@ def date(context: JinjaContext, value: object, style: str = "medium") -> str:
         return str(value)
     if not isinstance(value, datetime):
         raise TemplateRuntimeError("'date' needs a time such as order.created_at")
-    from babel.dates import format_date, format_datetime
-
-    locale, zone = _locale(context["_locale"]), context["_zone"]
-    assert isinstance(zone, tzinfo)
-    if style in DATE_STYLES:
-        return format_date(value.astimezone(zone), style, locale=locale)
-    return format_datetime(value, style, tzinfo=zone, locale=locale)
+    return _moment(value, style, context["_zone"], context["_locale"])
 
 
 DATE_STYLES = ("short", "medium", "long", "full")
 
 
-@cache
-def _locale(name: str) -> Locale:
-    """Babel's locale of this name, or of its language; English where it knows neither."""
-    from babel import Locale, UnknownLocaleError
+@lru_cache(maxsize=4096)
+def _amount(amount: Decimal, currency: str, locale: str) -> str:
+    from babel.numbers import format_currency
 
-    for wanted in fallbacks(name):
-        try:
-            return Locale.parse(wanted, sep="-")
-        except (UnknownLocaleError, ValueError):
-            continue
-    return Locale("en")
+    return format_currency(amount, currency, locale=babel_locale(locale))
 
 
-def is_right_to_left(locale: str) -> bool:
-    """Whether this language, like Hebrew and Arabic, is written from right to left."""
-    return _locale(locale).character_order == "right-to-left"
+@lru_cache(maxsize=4096)
+def _moment(value: datetime, style: str, zone: tzinfo, locale: str) -> str:
+    from babel.dates import format_date, format_datetime
+
+    if style in DATE_STYLES:
+        return format_date(value.astimezone(zone), style, locale=babel_locale(locale))
+    return format_datetime(value, style, tzinfo=zone, locale=babel_locale(locale))
 
 
-_RENAMED = {"iw": "he", "in": "id", "ji": "yi"}
+PLURALS = ("zero", "one", "two", "few", "many", "other")
 
 
-def fallbacks(locale: str) -> list[str]:
-    """`he_IL` as `["he-IL", "he"]`: the locale, then what is left when its parts are dropped from the end."""
-    parts = re.split("[-_]", re.split("[.@]", locale.strip())[0])
-    parts[0] = _RENAMED.get(parts[0].lower(), parts[0].lower())
-    return ["-".join(parts[:end]) for end in range(len(parts), 0, -1) if parts[0]]
+@pass_context
+def plural(context: JinjaContext, value: object, **forms: object) -> str:
+    """The form that goes with a number in the reader's language, `#` in it being the number.
+
+    `{{ items | length | plural(one='# parcel', other='# parcels') }}`; the forms are CLDR's, by its names, and
+    `other` stands for those that are not given.
+    """
+    if isinstance(value, Undefined):
+        return str(value)
+    if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
+        raise TemplateRuntimeError("'plural' needs a number such as items | length")
+    from babel.numbers import format_decimal
+
+    locale = babel_locale(context["_locale"])
+    form = forms.get(locale.plural_form(value), forms.get("other"))
+    if not isinstance(form, str):
+        raise TemplateRuntimeError("'plural' has no form for this number; give it one as other='…'")
+    return form.replace("#", format_decimal(value, locale=locale))
 
 
 def _is_missing(value: object) -> bool:
@@ -250,7 +264,8 @@ def _make_language() -> _Language:
         " rejectattr reverse round select selectattr sort string sum title trim truncate unique upper"
         " urlencode"
     )
-    language.filters = {**{name: FILTERS[name] for name in useful.split()}, "money": money, "date": date}
+    known = {**{name: FILTERS[name] for name in useful.split()}, "money": money, "date": date, "plural": plural}
+    language.filters = {name: metered(filter_) for name, filter_ in known.items()}
     language.tests = {**TESTS, "none": _is_missing}
     language.globals = {}
     return language

@@ -35,6 +35,16 @@ def validate_part(
         return None
 
 
+def known_version(value: object, newest: int) -> object:
+    """The version of a file's format, if it is the one of today: there are no older ones yet. Raises ValueError."""
+    if isinstance(value, int) and value > newest:
+        told = f"this file is of version {value}, and this Aftersale knows no newer one than {newest}"
+        raise ValueError(f"{told}: upgrade Aftersale")
+    if value != newest or isinstance(value, bool):
+        raise ValueError(f"write 'version: {newest}'; there is no other version of this file")
+    return value
+
+
 def did_you_mean(word: str, known: Collection[str]) -> str:
     """`; did you mean 'send'?`, or nothing where nothing is close."""
     plain = {name.casefold(): name for name in known}

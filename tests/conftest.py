@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -180,6 +181,14 @@ def lists_orders(request: Request) -> bool:
 
 def indent(text: str, by: int = 2) -> str:
     return "\n".join(" " * by + line if line else line for line in text.splitlines())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _private_files() -> Iterator[None]:
+    """What tests write is their owner's alone, as a config file with secrets in it has to be."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(scope="session", autouse=True)

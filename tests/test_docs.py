@@ -33,12 +33,12 @@ from connector.observe import LEVELS
 from connector.store.tables import metadata
 from rules.conditions import FIELDS, OPERATORS
 from rules.events import TRIGGERS, Ladders, Rung
+from rules.letter import FrontMatter
 from rules.planner import State
 from rules.rule import OncePer
 from rules.schema import RuleFile, RuleSpec, StepSpec
 from rules.template_check import check_message
 from rules.template_language import LANGUAGE, ROOTS
-from rules.templates import FRONT_MATTER
 from rules.timing import WORDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -245,7 +245,7 @@ def test_every_filter_is_documented() -> None:
 
 
 def test_the_front_matter_of_a_template_is_documented() -> None:
-    assert named(RULES, "Templates in Markdown", "front matter") == set(FRONT_MATTER)
+    assert named(RULES, "Templates in Markdown", "front matter") == set(FrontMatter.model_fields)
 
 
 def test_every_state_of_an_action_is_documented() -> None:

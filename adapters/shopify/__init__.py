@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from adapters.shopify.access import shop_url
+from adapters.watch import NOBODY, Watch
 
 if TYPE_CHECKING:
     from adapters.base import StoreAdapter
@@ -108,12 +109,13 @@ def create(
     timeout: float = 30.0,
     clock: Callable[[], datetime] = _now,
     sleep: Callable[[float], None] = time.sleep,
+    watch: Watch = NOBODY,
 ) -> StoreAdapter:
     """An adapter to one Shopify store, by an access token or by an app's id and secret; nothing is asked of it yet.
 
     `timeout` is in seconds, `clock` tells aware UTC, `sleep` waits between retries of reads, for points, and for bulk
-    operations. Shopify dates everything in UTC, so `zone` is not needed. Raises ValueError for an address, version or
-    key that cannot be.
+    operations; `watch` is told of every answer. Shopify dates everything in UTC, so `zone` is not needed. Raises
+    ValueError for an address, version or key that cannot be.
     """
     from adapters.shopify.access import ClientCredentials, FixedToken
     from adapters.shopify.adapter import Shopify
@@ -123,10 +125,12 @@ def create(
     if access_token is not None:
         access: Access = FixedToken(access_token)
     elif client_id is not None and client_secret is not None:
-        access = ClientCredentials(url, client_id, client_secret, timeout=timeout, clock=clock, sleep=sleep)
+        access = ClientCredentials(
+            url, client_id, client_secret, timeout=timeout, clock=clock, sleep=sleep, watch=watch
+        )
     else:
         raise ValueError(NO_WAY_IN)
-    client = Client(url, api_version, access, timeout=timeout, clock=clock, sleep=sleep)
+    client = Client(url, api_version, access, timeout=timeout, clock=clock, sleep=sleep, watch=watch)
     terms = Terms(
         url=url, api_version=api_version, newest=NEWEST, messages=platform_messages, flow_trigger=flow_trigger
     )

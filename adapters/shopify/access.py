@@ -20,6 +20,7 @@ from msgspec import Struct
 from adapters.errors import AdapterError, AuthFailed, RateLimited, Unavailable
 from adapters.http import FORM, Answer, Http, Misconfigured
 from adapters.urls import is_loopback, store_url
+from adapters.watch import NOBODY, Watch
 
 GRANT = "/admin/oauth/access_token"
 HEADER = "X-Shopify-Access-Token"
@@ -70,7 +71,8 @@ class FixedToken:
 class ClientCredentials:
     """The tokens that an app of the Dev Dashboard is granted for its id and secret, each for about a day.
 
-    `timeout` is in seconds; `clock` tells aware UTC. Raises ValueError for an id or secret that cannot be.
+    `timeout` is in seconds; `clock` tells aware UTC; `watch` is told of every answer. Raises ValueError for an id or
+    secret that cannot be.
     """
 
     def __init__(
@@ -82,8 +84,9 @@ class ClientCredentials:
         timeout: float,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
+        watch: Watch = NOBODY,
     ) -> None:
-        self._http = Http(shop_url(url), _unsigned, self._judge, timeout=timeout, clock=clock, sleep=sleep)
+        self._http = Http(shop_url(url), _unsigned, self._judge, timeout=timeout, clock=clock, sleep=sleep, watch=watch)
         self._question = urlencode(
             {
                 "grant_type": "client_credentials",
@@ -132,7 +135,7 @@ class ClientCredentials:
     def _granted(self, answer: Answer) -> _Granted:
         try:
             granted = _GRANTED.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             granted = _Granted("")
         if not _is_plain(granted.access_token):
             raise Unavailable(f"{self._http.where} answered {answer.asked} with something else than a token.")
@@ -241,7 +244,7 @@ def _oauth_code(body: bytes) -> str:
     """Shopify's code for what is wrong: in JSON, or in the middle of a web page."""
     try:
         code = msgspec.json.decode(body, type=_OauthProblem).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = re.search(rb"[Oo]auth error ([a-z_]{1,60})", body[:100_000])
         code = found[1].decode() if found else ""
     return code if re.fullmatch(r"[a-z_]{1,60}", code) else ""

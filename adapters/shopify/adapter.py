@@ -16,9 +16,10 @@ from adapters.shopify import bulk, coupons, messages, notes, site
 from adapters.shopify.client import Client, TooDear
 from adapters.shopify.complete import complete
 from adapters.shopify.normalise import normalise
-from adapters.shopify.raw import NodesAnswer, OrdersAnswer, RawNode, global_id, read_nodes
+from adapters.shopify.raw import NodesAnswer, RawNode, global_id, read_nodes
 from adapters.shopify.status import set_status
 from adapters.shopify.tags import add_tags
+from adapters.shopify.visible import TOO_OLD, visible
 from adapters.shopify.walk import Step, walk_checkouts, walk_orders
 
 
@@ -68,7 +69,7 @@ class Shopify:
     def get_orders(self, ids: Sequence[str]) -> Fetched:
         wanted = list(dict.fromkeys(ids))
         found: list[RawNode] = []
-        missing: list[str] = []
+        unseen: list[str] = []
         while wanted:
             batch = wanted[: self._client.first("nodes")]
             try:
@@ -79,14 +80,10 @@ class Shopify:
                 continue  # It is known now that they were too many at once.
             del wanted[: len(batch)]
             found += complete(self._client, read_nodes(listed.values()))
-            missing += [order_id for order_id in batch if order_id not in listed]
-            if not listed and not self._shows_orders():
-                raise Unavailable(
-                    f"{self._client.http.where} shows no orders at all. If the shop has some, the app may see none of "
-                    "them: check its scopes."
-                )
+            unseen += [order_id for order_id in batch if order_id not in listed]
         orders, broken = _told(found)
-        return Fetched(orders=orders, missing=tuple(missing), broken=broken)
+        missing, hidden = self._told_apart(unseen, one_was_there=bool(found)) if unseen else ((), ())
+        return Fetched(orders=orders, missing=missing, broken=(*broken, *hidden))
 
     def add_note(self, order_id: str, text: str, key: str) -> str:
         return notes.add_note(self._client, self._noting, order_id, text, key)
@@ -152,8 +149,17 @@ class Shopify:
         listed = zip(ids, answer.nodes, strict=True)
         return {order_id: node for order_id, node in listed if bytes(node) != b"null"}
 
-    def _shows_orders(self) -> bool:
-        return bool(self._client.read("orders", {"first": 1}, OrdersAnswer).orders.nodes)
+    def _told_apart(self, unseen: Sequence[str], *, one_was_there: bool) -> tuple[tuple[str, ...], tuple[Broken, ...]]:
+        """Which of these are missing, and which may only be too old for us to be shown."""
+        shown = visible(self._client)
+        if not one_was_there and shown.first is None and not shown.limited:
+            raise Unavailable(
+                f"{self._client.http.where} shows no orders at all. If the shop has some, the app may see none of "
+                "them: check its scopes."
+            )
+        missing = tuple(order_id for order_id in unseen if shown.ought_to_show(order_id))
+        hidden = tuple(Broken(order_id, TOO_OLD) for order_id in unseen if not shown.ought_to_show(order_id))
+        return missing, hidden
 
 
 def _told(nodes: list[RawNode]) -> tuple[tuple[Order, ...], tuple[Broken, ...]]:

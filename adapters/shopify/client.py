@@ -19,6 +19,7 @@ from adapters.errors import AdapterError, AuthFailed, RateLimited, Rejected, Una
 from adapters.http import Answer, Http, Misconfigured, http_date
 from adapters.shopify.access import Access, closed_shop, endpoint
 from adapters.shopify.meter import Cost, Meter
+from adapters.watch import NOBODY, Watch
 
 QUERIES = Path(__file__).with_name("queries")
 
@@ -93,7 +94,8 @@ class Client:
     """Speaks to one store. `version` is one of the Admin API, such as "2026-10"; `access` is given back with it.
 
     `timeout` is in seconds, `clock` tells aware UTC, `monotonic` seconds; `sleep` waits between tries of reads, and
-    until the store has the points for a question. Raises ValueError for an address or version that cannot be.
+    until the store has the points for a question; `watch` is told of every answer, and of the points left. Raises
+    ValueError for an address or version that cannot be.
     """
 
     def __init__(
@@ -106,12 +108,14 @@ class Client:
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
         monotonic: Callable[[], float] = time.monotonic,
+        watch: Watch = NOBODY,
     ) -> None:
         self.url, self._path = endpoint(url, version)
-        self.http = Http(self.url, access, self._judge, timeout=timeout, clock=clock, sleep=sleep)
+        self.http = Http(self.url, access, self._judge, timeout=timeout, clock=clock, sleep=sleep, watch=watch)
         self.answered_version: str | None = None
         self._access = access
         self._meter = Meter(monotonic, sleep)
+        self._watch = watch
         self._denied: dict[str, frozenset[str]] = {}
         self._thread = threading.local()
 
@@ -236,7 +240,7 @@ class Client:
             rest = msgspec.json.decode(answer.body, type=_Rest)
         except msgspec.ValidationError:
             rest = _Rest()
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise self._unreadable(answer, document) from None
         return _Envelope(None, rest.errors, rest.extensions)
 
@@ -245,6 +249,8 @@ class Client:
         self._thread.answered_at = http_date(answer.headers.get("Date"))
         if extensions is not None and extensions.cost is not None:
             self._meter.learn(document, size, extensions.cost)
+            if bucket := extensions.cost.throttle_status:
+                self._watch.points(bucket.currently_available, bucket.maximum_available)
 
     def _judge(self, answer: Answer) -> AdapterError | None:
         """What Shopify means by an answer of 400 or above; None where the status says it all."""

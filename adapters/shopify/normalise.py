@@ -53,6 +53,8 @@ _PARCEL_STATES = {
 }
 _NO_VARIANT = "Default Title"
 _LONGEST_META = 255
+_MOST_DIGITS = 20
+"""Of an amount, on either side of the point: 1E+999999999 is a number, and fills memory once it is written out."""
 _NO_ADDRESS = Address()
 _NOBODY = RawCustomer(id="")
 
@@ -338,7 +340,7 @@ def _money(raw: RawMoneyBag | None, of: str, currency: str | None = None) -> Mon
             raise NotUnderstoodError(f"the amount of {of} is missing")
         return Money(Decimal(0), currency)
     money = raw.shop_money
-    if not money.amount.is_finite():
+    if not money.amount.is_finite() or abs(money.amount.adjusted()) > _MOST_DIGITS:
         raise NotUnderstoodError(f"the amount of {of} is not a number")
     return Money(money.amount, money.currency_code)
 

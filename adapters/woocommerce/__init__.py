@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from adapters.urls import store_url
+from adapters.watch import NOBODY, Watch
 
 if TYPE_CHECKING:
     from adapters.base import StoreAdapter
@@ -59,15 +60,16 @@ def create(
     timeout: float = 30.0,
     clock: Callable[[], datetime] = _now,
     sleep: Callable[[float], None] = time.sleep,
+    watch: Watch = NOBODY,
 ) -> StoreAdapter:
     """An adapter to one WooCommerce store; nothing is asked of it yet.
 
     `timeout` is in seconds, `clock` tells aware UTC, `sleep` waits between retries of reads. `zone` is the shop's,
-    as far as it is known beforehand; where it is not, it is asked for once it is needed.
-    Raises ValueError for an address that cannot be.
+    as far as it is known beforehand; where it is not, it is asked for once it is needed. `watch` is told of every
+    answer. Raises ValueError for an address that cannot be.
     """
     from adapters.woocommerce.adapter import WooCommerce
     from adapters.woocommerce.client import Client
 
-    client = Client(url, consumer_key, consumer_secret, timeout=timeout, clock=clock, sleep=sleep)
+    client = Client(url, consumer_key, consumer_secret, timeout=timeout, clock=clock, sleep=sleep, watch=watch)
     return WooCommerce(client, clock=clock, fulfillments=fulfillments, zone=zone)

@@ -20,6 +20,7 @@ from woocommerce.oauth import OAuth
 from adapters.errors import AdapterError, AuthFailed, Rejected, Unavailable, UnknownOutcome
 from adapters.http import Answer, Auth, Http, Misconfigured, Params, http_date
 from adapters.urls import store_url
+from adapters.watch import Watch
 
 INDEX = "/wp-json/"
 API = "/wp-json/wc/v3/"
@@ -195,13 +196,14 @@ class Client:
         timeout: float,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
+        watch: Watch,
     ) -> None:
         self.url = store_url(url)
         key, secret = consumer_key.strip(), consumer_secret.strip()
         if not (key.isascii() and secret.isascii()):
             raise ValueError("consumer_key and consumer_secret are plain letters and digits: copy them again")
         auth = _oauth(key, secret, clock) if self.url.startswith("http:") else HTTPBasicAuth(key, secret)
-        self.http = Http(self.url, auth, self._judge, timeout=timeout, clock=clock, sleep=sleep)
+        self.http = Http(self.url, auth, self._judge, timeout=timeout, clock=clock, sleep=sleep, watch=watch)
 
     def get(self, route: str, type_: type[T], params: Params | None = None) -> T:
         """Read a route under /wp-json/wc/v3/."""
@@ -228,11 +230,12 @@ class Client:
         """One order, trashed or not. Raises NotFound."""
         answer = self.http.read(f"{API}orders/{order_id}")
         try:
-            return _ORDER.decode(answer.body)
-        except ODD as error:
-            return RawStamp(id=order_id, reason=_why(error))
+            found = _one_order(msgspec.Raw(answer.body))
         except msgspec.DecodeError:
             raise self._unreadable(answer) from None
+        if isinstance(found, RawStamp) and str(found.id) != order_id:
+            raise self._unreadable(answer)  # no order at all: the store is in trouble, not this order
+        return found
 
     def write(self, method: str, route: str, payload: object) -> None:
         """Change something where the answer's content does not matter, only that it is whole."""

@@ -32,6 +32,8 @@ TRASH = "trash"
 _LANGUAGE = ("wpml_language", "trp_language", "_locale", "locale")
 _TEST_MODE = {"_wcpay_mode": "test", "_ppcp_paypal_payment_mode": "sandbox"}
 _LONGEST_META = 255
+_MOST_DIGITS = 20
+"""Of an amount, on either side of the point: 1E+999999999 is a number, and fills memory once it is written out."""
 _NO_ADDRESS = Address()
 
 T = TypeVar("T")
@@ -285,7 +287,7 @@ def _money(value: object, currency: str, field: str) -> Money:
         amount = Decimal(str(value))
     except InvalidOperation:
         raise NotUnderstoodError(f"its {field} is not a number") from None
-    if not amount.is_finite():
+    if not amount.is_finite() or abs(amount.adjusted()) > _MOST_DIGITS:
         raise NotUnderstoodError(f"its {field} is not a number")
     return Money(amount, currency)
 

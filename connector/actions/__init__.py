@@ -42,6 +42,8 @@ class Prepared(Struct, frozen=True, omit_defaults=True):
     coupon_currency: str | None = None
     coupon_expires_at: datetime | None = None
     coupon_email: str | None = None
+    again: int = 0
+    """How often a person has said that an earlier try did not go out."""
 
 
 class Refused(Exception):
@@ -73,6 +75,8 @@ class Setting:
     """The code of a coupon made by this very action."""
     via: tuple[str, ...]
     """The channels in order of preference, where the rule does not say."""
+    unwritable: Mapping[str, str]
+    """Why the customer gets no messages, by their purpose."""
     redirect_to: str | None = None
     """Who gets messages instead of the customers."""
     redirect_by_note: bool = False

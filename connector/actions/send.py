@@ -43,6 +43,8 @@ class Send(ActionSpec):
 
 
 def prepare(spec: Send, setting: Setting) -> Prepared:
+    if spec.purpose in setting.unwritable:
+        raise Refused(setting.unwritable[spec.purpose])
     if spec.purpose == "marketing":
         raise Refused("marketing, and no consent of this customer is known")
     if setting.order.customer.email is None:

@@ -27,7 +27,13 @@ DEFAULT_CONFIG = Path("config.yaml")
 
 def main() -> None:
     """Run `aftersale` with this process's arguments, and exit with its code."""
-    _app(prog_name="aftersale")
+    try:
+        _app(prog_name="aftersale")
+    except Exception as error:  # noqa: BLE001  Python would print what the error says, and that may be anybody's data
+        from connector.discreet import told
+
+        typer.echo(f"{told(error)}\nThis is a fault of Aftersale. Please report it with the lines above.", err=True)
+        sys.exit(1)
 
 
 # Commands are found as files, and imported when they are called ------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from connector.discreet import visible
 from rules.document import Problem
 
 
@@ -42,7 +43,8 @@ class Trouble:
     column: int | None = None
 
     def __str__(self) -> str:
-        return self.message if self.file is None else f"{self.file}:{self.line}:{self.column}: {self.message}"
+        place = "" if self.file is None else f"{self.file}:{self.line}:{self.column}: "
+        return visible(place + self.message)
 
     def as_json(self) -> dict[str, object]:
         return {"file": self.file, "line": self.line, "column": self.column, "message": self.message}

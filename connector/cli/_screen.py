@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import UTC, datetime, tzinfo
 
@@ -18,7 +19,12 @@ def console() -> Console:
 
 def print_json(result: object) -> None:
     """The result and nothing else, in one piece."""
-    sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2) + "\n")
+    text = json.dumps(result, ensure_ascii=False, indent=2)
+    sys.stdout.write(_UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+
+
+_UNSEEN = re.compile("[\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+"""What JSON leaves as it is, and a terminal obeys."""
 
 
 def table(*headers: str) -> Table:

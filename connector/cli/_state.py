@@ -18,7 +18,7 @@ from connector.staff import Staff
 from connector.store import database as state
 from connector.store import stores
 from connector.store.database import Database, open_database, secret_of
-from connector.store.errors import StateError
+from connector.store.errors import StateError, in_words
 from connector.store.followups import Followup
 from rules.planner import Active
 
@@ -60,7 +60,7 @@ def state_errors() -> Iterator[None]:
     except StateError as error:
         raise Stop(Exit.MISTAKE, *str(error).split("\n")) from None
     except DBAPIError as error:
-        raise Stop(Exit.FAILED, f"the database cannot be used just now: {error.orig}") from None
+        raise Stop(Exit.FAILED, f"the database cannot be used just now: {in_words(error)}") from None
 
 
 def known_shop(loaded: Loaded, store: StoreConfig, database: Database, clock: Clock) -> Shop:

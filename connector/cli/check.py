@@ -18,6 +18,7 @@ from connector.cli._options import CONFIG, AsJson, ConfigPath
 from connector.cli._screen import clean, console, count, print_json, table
 from connector.config import shown
 from connector.loading import Loaded
+from connector.staff import named
 from rules.rule import Rule, Step
 
 
@@ -62,20 +63,7 @@ def _compare_with_state(clients: Clients) -> None:
 
 
 def _warnings(loaded: Loaded) -> list[Trouble]:
-    found = [*_open_secrets(loaded), *_unsendable(loaded)]
-    return list(dict.fromkeys(found))
-
-
-def _open_secrets(loaded: Loaded) -> list[Trouble]:
-    file = loaded.config.file
-    if not file.stat().st_mode & 0o077:
-        return []
-    text = file.read_text(encoding="utf-8")
-    secrets = [secret for store in loaded.config.stores for secret in store.secrets()]
-    if not any(secret in text for secret in [*secrets, *loaded.config.staff]):
-        return []
-    cure = "'chmod 600' it, or write ${NAME} and put them into the environment"
-    return [Trouble(f"this file holds secrets, and other users of this machine can read it: {cure}", shown(file), 1, 1)]
+    return list(dict.fromkeys(_unsendable(loaded)))
 
 
 def _unsendable(loaded: Loaded) -> list[Trouble]:
@@ -102,8 +90,8 @@ def _show(screen: Console, clients: Clients, loaded: Loaded) -> None:
     for store in config.stores:
         name = "" if store.name == store.id else f" ({clean(store.name)})"
         screen.print(f"  {store.id}{name}: {store.platform}, {store.url}, times in {store.calendar.zone}")
-    if config.mode == "redirect":
-        screen.print(f"  Customers get nothing: all messages go to {config.redirect_to} (mode: redirect).")
+    if config.mode == "redirect" and config.redirect_to is not None:
+        screen.print(f"  Customers get nothing: all messages go to {named(config.redirect_to)} (mode: redirect).")
     elif config.mode == "dry":
         screen.print("  Nothing is sent or written (mode: dry).")
     alike = _same_rules(loaded)

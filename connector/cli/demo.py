@@ -1,7 +1,8 @@
-"""Aftersale at work on a sandbox shop: ten days in seconds, no credentials needed.
+"""Aftersale at work on two sandbox shops: ten days in seconds, no credentials needed.
 
-An embedded store is opened on this machine and spoken to over HTTP, as a real one would be. Some forty orders live
-their lives in it; the rules do their work. What went out is left as files, to be looked at in a browser.
+A WooCommerce and a Shopify store are opened on this machine and spoken to over HTTP, as real ones would be. Some fifty
+orders live their lives in them; one set of rules does its work. What went out is left as files, to be looked at in a
+browser.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,14 +21,16 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from connector.cli._exits import Exit, Stop
 from connector.cli._options import AsJson
 from connector.cli._screen import clean, console, count, print_json, table
-from connector.demo.account import Account, HeldBack, LeftAlone, PutOff, plain, take_stock
+from connector.demo.account import Account, Store, plain, take_stock
 from connector.demo.pages import language_name, write_pages
 from connector.demo.play import Progress, played
+from connector.demo.withheld import HeldBack, LeftAlone, PutOff
 from connector.observe import set_up_logs
 
 WIDEST = 100
@@ -65,20 +67,20 @@ def _writing_to(out: Path) -> Iterator[None]:
 
 
 def _is_true(account: Account) -> bool:
-    """Whether the store and the records agree on what was sent."""
+    """Whether the stores and the records agree on what was sent."""
     return account.totals.sent_twice == account.totals.never_sent == 0
 
 
 @contextmanager
 def _progress() -> Iterator[Progress | None]:
-    """A bar with the store's date, where a person watches."""
+    """A bar with the stores' date, where a person watches."""
     if not sys.stderr.isatty():
         yield None
         return
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("Ten days in a sandbox shop"), BarColumn(), TextColumn("{task.description}"))
+    columns = (TextColumn("Ten days in two sandbox shops"), BarColumn(), TextColumn("{task.description}"))
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("", total=1.0)
         yield lambda at, share: bars.update(task, completed=share, description=f"{at:%a %d %b}")
@@ -92,17 +94,24 @@ def _show(account: Account, index: Path) -> None:
     screen.width = min(screen.width, WIDEST)
     zone = ZoneInfo(account.timezone)
     first, last = account.begins.astimezone(zone), account.ends.astimezone(zone)
-    screen.print(Text(f"{account.shop}: {account.totals.days} days in a sandbox shop", style="bold"))
-    screen.print(
-        f"{first:%A %d %B} to {last:%A %d %B %Y}, {count(account.totals.orders, 'order')}; "
-        f"times are the store's own ({account.timezone})."
-    )
+    screen.print(Text(f"One set of rules, two sandbox shops, {account.totals.days} days", style="bold"))
+    screen.print(f"{first:%A %d %B} to {last:%A %d %B %Y}; times are the shops' own ({account.timezone}).")
+    screen.print()
+    screen.print(_stores(account.stores))
     _show_messages(screen, account, zone)
     _show_put_off(screen, account.put_off, zone)
     _show_held_back(screen, account.held_back, zone)
     _show_left_alone(screen, account.left_alone)
     _show_trouble(screen, account, zone)
     _show_totals(screen, account, index)
+
+
+def _stores(stores: Sequence[Store]) -> Table:
+    made = table("Store", "Name", "Platform", "Orders", "Numbers")
+    for store in stores:
+        first, last = store.numbers
+        made.add_row(store.id, store.name, store.platform, str(store.orders), f"#{first} to #{last}")
+    return made
 
 
 def _heading(screen: Console, text: str) -> None:
@@ -112,7 +121,7 @@ def _heading(screen: Console, text: str) -> None:
 
 def _show_messages(screen: Console, account: Account, zone: ZoneInfo) -> None:
     _heading(screen, "What went out")
-    made = table("When", "Order", "To", "Rule", "Message", "Language")
+    made = table("When", "Store", "Order", "To", "Rule", "Message", "Language")
     made.columns[0].no_wrap = True
     day = None
     for message in account.messages:
@@ -120,8 +129,8 @@ def _show_messages(screen: Console, account: Account, zone: ZoneInfo) -> None:
         if local.date() != day:
             day = local.date()
             made.add_row(Text(f"{local:%a %d %b}", style="bold"))
-        cells = (f"  {local:%H:%M}", message.order, _name(message.to), message.rule, message.template or "text")
-        made.add_row(*cells, language_name(message.language))
+        told = (message.store, message.order, _name(message.to), message.rule, message.template or "text")
+        made.add_row(f"  {local:%H:%M}", *told, language_name(message.language))
     screen.print(made)
 
 
@@ -141,8 +150,9 @@ def _show_held_back(screen: Console, held_back: Sequence[HeldBack], zone: ZoneIn
         _reason(screen, saw.pop() if len(saw) == 1 else reason)
         for rule, of_rule in _grouped(of_reason, lambda each: each.rule).items():
             _line(screen, f"{rule}: {_people(of_rule)}")
-        for state, ended in _grouped([each for each in of_reason if each.then], lambda each: each.state).items():
-            _line(screen, f"{_AFTERWARDS[state]}: {_counted(ended)}")
+        ended = [each for each in of_reason if each.then]
+        for held, of_kind in _grouped(ended, lambda each: each.held_for or each.state).items():
+            _line(screen, f"{_AFTERWARDS[held]}: {_counted(of_kind)}")
 
 
 def _show_left_alone(screen: Console, left_alone: Sequence[LeftAlone]) -> None:
@@ -154,14 +164,15 @@ def _show_left_alone(screen: Console, left_alone: Sequence[LeftAlone]) -> None:
 
 def _show_trouble(screen: Console, account: Account, zone: ZoneInfo) -> None:
     for trouble in account.trouble:
-        _heading(screen, "When the store was down")
+        _heading(screen, f"When {trouble.store} could not be used")
         _reason(screen, trouble.error)
         since, until = _moment(trouble.since, zone), _moment(trouble.until, zone)
         polls = count(trouble.polls, "poll")
-        _line(screen, f"{polls} failed from {since}; at {until} all went on, and {trouble.late} late actions were done")
+        late = count(trouble.late, "action")
+        _line(screen, f"{polls} failed from {since}; at {until} all went on, and {late} came late")
     _heading(screen, "What the staff was told")
     for notice in account.staff:
-        _line(screen, f"{_moment(notice.at, zone)}  {notice.text}")
+        _line(screen, f"{_moment(notice.at, zone)}  {_level(clean(notice.text))}")
 
 
 def _show_totals(screen: Console, account: Account, index: Path) -> None:
@@ -176,7 +187,7 @@ def _show_totals(screen: Console, account: Account, index: Path) -> None:
     ]
     _line(screen, ", ".join(written) + f"; {count(totals.still_planned, 'step')} still to come.")
     _line(screen, f"{count(totals.polls, 'poll')}, {count(totals.requests, 'request')} over HTTP.")
-    compared = f"{totals.mails_in_store} mails in the store, {totals.messages} messages in the records"
+    compared = f"{totals.mails_in_store} mails in the stores, {totals.messages} messages in the records"
     verdict = f"{totals.sent_twice} sent twice, {totals.never_sent} recorded but never sent ({compared})."
     _line(screen, verdict, style="bold" if _is_true(account) else "bold red")
     screen.print()
@@ -189,10 +200,12 @@ def _show_totals(screen: Console, account: Account, index: Path) -> None:
 Row = TypeVar("Row", PutOff, HeldBack, LeftAlone)
 Key = TypeVar("Key", bound=Hashable)
 LEFT_TO_RIGHT_MARK = "\u200e"
-"""After a Hebrew or Arabic name, lest a terminal reorders what follows it."""
+"""After Hebrew or Arabic words, lest a terminal reorders what follows them."""
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]+(?: [\u0590-\u08ff]+)*")
 _AFTERWARDS = {
     "skipped": "wanted again later",
-    "held": "when the owner had let them go",
+    "approval": "when the owner had let them go",
+    "outcome": "when the owner had looked it up",
     "unknown": "when the store was asked whether it happened",
     "failed": "later",
 }
@@ -227,13 +240,12 @@ def _people(rows: Sequence[PutOff] | Sequence[HeldBack] | Sequence[LeftAlone]) -
 
 
 def _name(name: str | None) -> str:
-    """A customer's name, after which the line goes on from left to right whatever script it is in."""
-    shown = clean(name)
-    return shown + LEFT_TO_RIGHT_MARK if any(map(_is_right_to_left, shown)) else shown
+    return _level(clean(name))
 
 
-def _is_right_to_left(letter: str) -> bool:
-    return unicodedata.bidirectional(letter) in ("R", "AL")
+def _level(text: str) -> str:
+    """The text, which goes on from left to right after its Hebrew and Arabic words."""
+    return _RIGHT_TO_LEFT.sub(lambda words: words[0] + LEFT_TO_RIGHT_MARK, text)
 
 
 def _moment(moment: datetime, zone: ZoneInfo) -> str:

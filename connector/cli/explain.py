@@ -6,7 +6,7 @@ It asks the recorded state, not the store: what it tells is how things stood whe
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Annotated
@@ -24,7 +24,9 @@ from connector.cli._screen import ago, clean, console, iso, local, print_json, t
 from connector.cli._state import now, state_of
 from connector.config import StoreConfig
 from connector.loading import Loaded
+from connector.privacy import why_not_written_to
 from connector.store import followups, orders, stores
+from connector.store.database import secret_of
 from connector.store.followups import Followup
 from connector.store.orders import Known
 from connector.store.stores import StoreState
@@ -41,6 +43,8 @@ class Story:
     state: StoreState
     verdicts: tuple[Verdict, ...]
     rows: tuple[Followup, ...]
+    unwritable: Mapping[str, str]
+    """Why the customer gets no messages, by their purpose."""
 
     def of(self, verdict: Verdict) -> list[Followup]:
         """What is recorded of a rule on its subject, in order."""
@@ -63,7 +67,7 @@ def explain(
     clients = load_clients(config)
     loaded, store_config = find_store(clients, store)
     with state_of(loaded) as database, database.read() as connection:
-        story = _story(connection, loaded, store_config, order)
+        story = _story(connection, loaded, store_config, order, secret_of(database))
     if as_json:
         print_json(_as_json(clients, loaded, store_config, story))
     else:
@@ -71,7 +75,7 @@ def explain(
     return clients.code
 
 
-def _story(connection: sa.Connection, loaded: Loaded, store: StoreConfig, number: str) -> Story:
+def _story(connection: sa.Connection, loaded: Loaded, store: StoreConfig, number: str, secret: bytes) -> Story:
     id_ = orders.find(connection, store.id, number)
     if id_ is None:
         near = orders.numbers_like(connection, store.id, number.removeprefix("#"), limit=5)
@@ -84,7 +88,8 @@ def _story(connection: sa.Connection, loaded: Loaded, store: StoreConfig, number
     rows = of_order + [row for row in of_person if row.order_id != id_]
     facts = Facts(known.order, known.person, store.calendar, store.ladders, tuple(row.deed for row in rows))
     verdicts = tuple(verdicts_on(facts, known.journal, active, now()))
-    return Story(known, state, verdicts, tuple(of_order))
+    unwritable = why_not_written_to(connection, store.id, secret, known)
+    return Story(known, state, verdicts, tuple(of_order), unwritable)
 
 
 def _active(connection: sa.Connection, loaded: Loaded, store: StoreConfig, state: StoreState) -> list[Active]:
@@ -113,6 +118,7 @@ def _as_json(clients: Clients, loaded: Loaded, store: StoreConfig, story: Story)
             "trashed": order.trashed,
             "polled_at": iso(story.state.polled_at),
         },
+        "unwritable": dict(story.unwritable),
         "events": [
             {
                 "event": event.kind,
@@ -173,6 +179,8 @@ def _show(screen: Console, store: StoreConfig, story: Story) -> None:
     seen = "never" if story.state.polled_at is None else ago(story.state.polled_at, now())
     screen.print(f"Order {clean(order.number)} of {store.name}: {clean(order.status)}, {order.total}", style="bold")
     screen.print(f"As the store was last polled, {seen}. Times are {zone}.\n")
+    for reason in dict.fromkeys(story.unwritable.values()):
+        screen.print(f"No messages: {clean(reason)}.\n")
     happened = table("When", "What happened", "Known from")
     for event in story.known.journal:
         what = event.kind if event.subject is None else f"{event.kind} (parcel {clean(event.subject)})"

@@ -1,15 +1,16 @@
 """Begin with a shop of yours: writes config.yaml and starter rules.
 
-It asks a few questions. Nothing that is there already is overwritten.
+It asks on which platform your shop is, and a few questions more. Nothing that is there already is overwritten.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,6 +19,8 @@ import typer
 from babel import Locale, UnknownLocaleError
 from babel.dates import LOCALTZ
 
+from adapters.shopify.access import shop_url
+from adapters.shopify.site import READS, WRITES
 from adapters.urls import store_url
 from connector.cli._exits import Exit, Stop, Trouble
 from connector.cli._options import CONFIG, ConfigPath
@@ -29,18 +32,30 @@ STARTER = resources.files("connector") / "starter"
 """The files that a new shop begins with."""
 
 
+SCOPES = ("read_orders", *READS, *sorted(set(WRITES.values())))
+"""What a Shopify app is to be granted."""
+
+LATER = {"consumer_key": "ck_put_your_key_here", "consumer_secret": "cs_put_your_secret_here"}
+"""What stands in for a shop's keys where nobody is there to answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was asked, or the defaults where nobody is there to answer."""
+    """What was asked, or the defaults where nobody is there to answer. `settings` are the platform's own keys."""
 
+    platform: str = "woocommerce"
     id: str = "shop"
     url: str = "https://shop.example.com"
-    key: str = "ck_put_your_key_here"
-    secret: str = "cs_put_your_secret_here"  # noqa: S105  to be replaced
+    settings: Mapping[str, str] = field(default_factory=lambda: LATER)
     zone: str = "UTC"
     locale: str = "en"
     days: str = "mon-fri"
     hours: str = "09:00-18:00"
+
+    @property
+    def variables(self) -> list[str]:
+        """The environment variables that the settings name."""
+        return [value[2:-1] for value in self.settings.values() if value.startswith("${")]
 
 
 def init(config: ConfigPath = CONFIG) -> Exit:
@@ -56,7 +71,7 @@ def init(config: ConfigPath = CONFIG) -> Exit:
         raise Stop(
             Exit.MISTAKE, f"{shown(Path(error.filename or file))}: cannot be written: {error.strerror}"
         ) from None
-    _tell(file, written, kept, asked=asked)
+    _tell(file, written, kept, answers if asked else None)
     return Exit.WELL
 
 
@@ -64,12 +79,13 @@ def init(config: ConfigPath = CONFIG) -> Exit:
 
 
 def _ask() -> Answers:
-    typer.echo("A few questions about your WooCommerce shop. Enter takes what stands in brackets.\n")
-    url = typer.prompt("The shop's address, like https://shop.example.com", value_proc=_read(store_url))
+    typer.echo("A few questions about your shop. Enter takes what stands in brackets.\n")
+    platform = typer.prompt("Its platform, woocommerce or shopify", default="woocommerce", value_proc=_read(_platform))
+    example, parse = _ADDRESSES[platform]
+    url = typer.prompt(f"The shop's address, like {example}", value_proc=_read(parse))
     id_ = typer.prompt("A short name for it, for commands and logs", default="shop", value_proc=_read(_id))
-    typer.echo("\nIts API key: make one in WooCommerce → Settings → Advanced → REST API, with Read/Write.")
-    key = typer.prompt("Consumer key (ck_…; not shown as you type)", hide_input=True, value_proc=_read(_filled))
-    secret = typer.prompt("Consumer secret (cs_…; not shown as you type)", hide_input=True, value_proc=_read(_filled))
+    typer.echo()
+    settings = _ASKED[platform](id_)
     typer.echo()
     zone = typer.prompt("The shop's time zone", default=_zone_here(), value_proc=_read(_zone))
     locale = typer.prompt(
@@ -78,7 +94,49 @@ def _ask() -> Answers:
     days = typer.prompt("On which days is somebody there", default=_days_in(zone), value_proc=_read(_days))
     hours = typer.prompt("At what hours", default="09:00-18:00", value_proc=_read(_hours))
     typer.echo()
-    return Answers(id_, url, key, secret, zone, locale, days, hours)
+    return Answers(platform, id_, url, settings, zone, locale, days, hours)
+
+
+def _of_woocommerce(id_: str) -> dict[str, str]:
+    typer.echo("Its API key: make one in WooCommerce → Settings → Advanced → REST API, with Read/Write.")
+    return {
+        "consumer_key": _secret("Consumer key, ck_…", id_, "WC_KEY"),
+        "consumer_secret": _secret("Consumer secret, cs_…", id_, "WC_SECRET"),
+    }
+
+
+def _of_shopify(id_: str) -> dict[str, str]:
+    typer.echo(
+        "The way in: an app of yours from Shopify's Dev Dashboard, installed on the shop, with the scopes\n"
+        f"  {', '.join(SCOPES)}\n"
+        "and access to protected customer data. A custom app made in the shop's admin before 2026 has a token instead."
+    )
+    way = typer.prompt("Which is yours, app or token", default="app", value_proc=_read(_one_of("app", "token")))
+    settings = (
+        {"access_token": _secret("Access token, shpat_…", id_, "TOKEN")}
+        if way == "token"
+        else {
+            "client_id": _secret("Client id", id_, "CLIENT_ID"),
+            "client_secret": _secret("Client secret, shpss_…", id_, "CLIENT_SECRET"),
+        }
+    )
+    typer.echo(
+        "\nShopify has no messages that an app may simply send. They can go out as invoice e-mails (invoice), through\n"
+        "a workflow of yours in Shopify Flow (flow), or not at all (off); notes and tags are written in any case."
+    )
+    ways = _one_of("off", "invoice", "flow")
+    settings["platform_messages"] = typer.prompt("Which is it to be", default="off", value_proc=_read(ways))
+    if settings["platform_messages"] == "flow":
+        trigger = "The handle of your app's Flow trigger"
+        settings["flow_trigger"] = typer.prompt(trigger, value_proc=_read(_filled))
+    return settings
+
+
+def _secret(question: str, id_: str, name: str) -> str:
+    """What was typed; or, if that is nothing, the environment variable that it is to be taken from."""
+    variable = f"{re.sub('[^A-Z0-9]', '_', id_.upper())}_{name}"
+    question += f" (not shown as you type; empty: taken from ${variable})"
+    return typer.prompt(question, default="", show_default=False, hide_input=True).strip() or f"${{{variable}}}"
 
 
 def _read(parse: Callable[[str], str]) -> Callable[[str], str]:
@@ -93,6 +151,15 @@ def _read(parse: Callable[[str], str]) -> Callable[[str], str]:
     return read
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.casefold() not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return text.casefold()
+
+    return parse
+
+
 def _id(text: str) -> str:
     if not (
         text.isascii() and text.replace("-", "").replace("_", "").isalnum() and text[0].isalnum() and len(text) < 65
@@ -103,7 +170,7 @@ def _id(text: str) -> str:
 
 def _filled(text: str) -> str:
     if not text:
-        raise ValueError("a key is needed")
+        raise ValueError("it is needed")
     return text
 
 
@@ -141,13 +208,21 @@ def _days_in(zone: str) -> str:
     return "sun-thu" if zone == "Asia/Jerusalem" else "mon-fri"
 
 
+_platform = _one_of("woocommerce", "shopify")
+_ADDRESSES: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "woocommerce": ("https://shop.example.com", store_url),
+    "shopify": ("https://my-shop.myshopify.com", shop_url),
+}
+_ASKED: Mapping[str, Callable[[str], dict[str, str]]] = {"woocommerce": _of_woocommerce, "shopify": _of_shopify}
+
+
 # Files --------------------------------------------------------------------------------------------------------
 
 
 def _write(file: Path, answers: Answers) -> tuple[list[Path], list[Path]]:
     """Write what is not there yet: (written, kept as they were). The config holds the key: its owner's alone."""
     texts = {
-        file.parent / "rules" / "starter.yaml": _starter("rules.yaml"),
+        file.parent / "rules" / "starter.yaml": _starter(f"rules/{answers.platform}.yaml"),
         **{
             file.parent / "templates" / "how-was-it" / f"{locale}.md": _starter(f"how-was-it/{locale}.md")
             for locale in ("en", "he", "ar", "ru")
@@ -176,20 +251,27 @@ def _starter(name: str) -> str:
 def _config(answers: Answers) -> str:
     """The template with the answers in it, each as YAML takes it whatever is in it."""
     text = _starter("config.yaml")
-    for name in Answers.__dataclass_fields__:
-        text = text.replace(f"<{name}>", json.dumps(getattr(answers, name), ensure_ascii=False))
-    return text
+    settings = "\n    ".join(f"{key}: {_quoted(value)}" for key, value in answers.settings.items())
+    for name in ("platform", "id", "url", "zone", "locale", "days", "hours"):
+        text = text.replace(f"<{name}>", _quoted(getattr(answers, name)))
+    return text.replace("<settings>", settings)
 
 
-def _tell(file: Path, written: list[Path], kept: list[Path], *, asked: bool) -> None:
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _tell(file: Path, written: list[Path], kept: list[Path], asked: Answers | None) -> None:
     screen = console()
     for path in written:
         screen.print(f"wrote {shown(path)}")
     for path in kept:
         screen.print(f"kept  {shown(path)}, as it was")
     option = "" if file == CONFIG else f" -c {shown(file)}"
-    if not asked:
+    if asked is None:
         screen.print(f"\nNow put your shop's address and key into {shown(file)}. Then:")
+    elif asked.variables:
+        screen.print(f"\nNow set {' and '.join(asked.variables)} in the environment. Then:", soft_wrap=True)
     else:
         screen.print("\nNow:")
     screen.print(f"  aftersale{option} check --online    is everything right?", soft_wrap=True)

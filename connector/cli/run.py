@@ -28,9 +28,11 @@ from connector.cli._screen import clean, console, count, print_json
 from connector.cli._state import now, state_errors
 from connector.config import Mode, shown
 from connector.cycle import Report, run_cycle
+from connector.heartbeat import beat
 from connector.loading import Loaded
-from connector.opening import Client, open_client
+from connector.opening import Client, MakeAdapter, make_adapter, open_client
 from connector.poller import Progress
+from connector.shop import Shop
 from connector.staff import Staff
 from connector.store import followups
 from connector.store.database import locked
@@ -108,11 +110,11 @@ def _opened(loaded: Loaded, scratch: Path) -> Iterator[Client]:
         client.close()
 
 
-def _open(loaded: Loaded, scratch: Path) -> Client:
+def _open(loaded: Loaded, scratch: Path, make_adapter: MakeAdapter = make_adapter) -> Client:
     if loaded.config.mode != "dry":
-        return open_client(loaded, now)
+        return open_client(loaded, now, make_adapter=make_adapter)
     folder = Path(tempfile.mkdtemp(dir=scratch))
-    return open_client(loaded, now, dry_copy=folder / "state.db", staff=Staff())
+    return open_client(loaded, now, make_adapter=make_adapter, dry_copy=folder / "state.db", staff=Staff())
 
 
 # Once ---------------------------------------------------------------------------------------------------------
@@ -160,6 +162,8 @@ def _run_once(clients: Clients, accepted: set[tuple[Path, str]], *, as_json: boo
         for trouble in troubles:
             print(trouble, file=sys.stderr)  # noqa: T201
         done = _cycle_all(clients, opened, accepted, stop)
+        if not stop.is_set():
+            _beat(clients, opened, done)
     if as_json:
         print_json(_result(clients, opened, done))
     else:
@@ -201,7 +205,7 @@ def _cycle_all(
     """All stores at once, a thread each."""
     began = now()
     shops = [(client.loaded, shop) for client in opened for shop in client.shops]
-    names = [f"{clients.name(loaded)}/{shop.id}" if clients.several else shop.id for loaded, shop in shops]
+    names = [_name(clients, loaded, shop) for loaded, shop in shops]
     with _progress(names) as bars, ThreadPoolExecutor(len(shops)) as pool:
 
         def cycle(number: int) -> Report:
@@ -212,6 +216,19 @@ def _cycle_all(
         reports = dict(zip(names, pool.map(cycle, range(len(shops))), strict=True))
     held = sum(_held(client, began) for client in opened)
     return Done(reports, held, [row for client in opened for row in _would_do(client, began)])
+
+
+def _name(clients: Clients, loaded: Loaded, shop: Shop) -> str:
+    return f"{clients.name(loaded)}/{shop.id}" if clients.several else shop.id
+
+
+def _beat(clients: Clients, opened: Sequence[Client], done: Done) -> None:
+    """A heartbeat for each client whose stores were all well."""
+    for client in opened:
+        reports = [done.reports[_name(clients, client.loaded, shop)] for shop in client.shops]
+        url = client.loaded.config.heartbeat
+        if url is not None and client.mode != "dry" and not any(report.error for report in reports):
+            beat(url)
 
 
 @contextmanager
@@ -293,8 +310,10 @@ def _in_words(report: Report) -> str:
 def _run_on(path: Path, clients: Clients, mode: Mode | None) -> Exit:
     """The daemon, on all clients. Raises Stop if the state of one cannot be used, or another run is at work on it."""
     from connector.daemon import run_daemon
+    from connector.metrics import Metrics
 
     code = clients.code
+    metrics = Metrics()
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aftersale-")))
         held: set[str] = set()
@@ -307,7 +326,7 @@ def _run_on(path: Path, clients: Clients, mode: Mode | None) -> Exit:
                         _lock(stack, loaded)
                         held.add(loaded.config.database)
                     with state_errors():
-                        opened.append(_open(loaded, scratch))
+                        opened.append(_open(loaded, scratch, metrics.counted(loaded.config.file.stem)))
             except Stop:
                 for client in opened:
                     client.close()
@@ -325,5 +344,5 @@ def _run_on(path: Path, clients: Clients, mode: Mode | None) -> Exit:
                     print(problem, file=sys.stderr)  # noqa: T201
                 return None
 
-        run_daemon(open_all(clients), reload)
+        run_daemon(open_all(clients), reload, metrics)
     return code

@@ -1,6 +1,6 @@
 """How each store is, and what waits for you.
 
-Exit code 1 if a store is in trouble, 4 if something is held for a person.
+Exit code 1 if a store is in trouble or lags, 4 if something is held for a person.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from connector.loading import Loaded
 from connector.store import followups, orders, stores
 from connector.store.followups import Followup
 from connector.store.stores import EVERY, StoreState
+from connector.vitals import Vitals, ailments, vitals_of
 
 NOTABLE_SKEW = timedelta(minutes=2)
 STATES = ("pending", "done", "skipped", "held", "failed", "unknown")
@@ -42,6 +43,8 @@ class Status:
     counts: dict[str, int] | None = None
     held: Sequence[Followup] = ()
     pauses: Sequence[tuple[str, str]] = ()
+    vitals: Vitals | None = None
+    ailments: Sequence[str] = ()
 
     @property
     def next_poll_at(self) -> datetime | None:
@@ -66,7 +69,7 @@ def status(config: ConfigPath = CONFIG, as_json: AsJson = False) -> Exit:
         for each in found:
             _show(screen, clients, each)
     codes = [clients.code]
-    codes += [Exit.FAILED for each in found if each.state.error is not None]
+    codes += [Exit.FAILED for each in found if each.state.error is not None or each.ailments]
     codes += [Exit.AWAITS for each in found if each.held]
     return worst(codes)
 
@@ -75,16 +78,19 @@ def _status(name: str, loaded: Loaded, store: StoreConfig) -> Status:
     if not exists(loaded):
         return Status(name, loaded, store, StoreState(store.id))
     with state_of(loaded) as database, database.read() as connection:
+        vitals = vitals_of(connection, store.id, now())
         return Status(
             name=name,
             loaded=loaded,
             config=store,
-            state=stores.load(connection, store.id),
+            state=vitals.state,
             orders=orders.count(connection, store.id),
             quarantined=orders.quarantined(connection, store.id),
             counts=followups.counts(connection, store.id),
             held=followups.in_state(connection, ["held"], store.id),
             pauses=sorted(pause for pause in stores.paused(connection) if pause[0] in (store.id, EVERY)),
+            vitals=vitals,
+            ailments=ailments(vitals, store.poll_every, now()),
         )
 
 
@@ -93,9 +99,13 @@ def _as_json(clients: Clients, each: Status) -> dict[str, object]:
     return {
         "polled_at": iso(state.polled_at),
         "next_poll_at": iso(each.next_poll_at),
-        "lag_seconds": None if state.polled_at is None else round((now() - state.polled_at).total_seconds()),
+        "lag_seconds": _seconds_since(state.polled_at),
+        "due_lag_seconds": _seconds_since(each.vitals.due_since if each.vitals is not None else None),
+        "healthy": not each.ailments,
+        "reasons": list(each.ailments),
         "error": state.error,
         "error_since": iso(state.error_since),
+        "failures": state.failures,
         "retry_at": iso(state.retry_at),
         "skew_seconds": state.skew,
         "baseline": each.baseline,
@@ -105,6 +115,10 @@ def _as_json(clients: Clients, each: Status) -> dict[str, object]:
         "held": rows_json(clients, [(each.loaded, row) for row in each.held]),
         "paused": [{"store": store, "rule": rule} for store, rule in each.pauses],
     }
+
+
+def _seconds_since(moment: datetime | None) -> int | None:
+    return None if moment is None else max(0, round((now() - moment).total_seconds()))
 
 
 def _show(screen: Console, clients: Clients, each: Status) -> None:
@@ -117,7 +131,10 @@ def _show(screen: Console, clients: Clients, each: Status) -> None:
         since = f" (since {local(state.error_since, zone)} {zone})" if state.error_since else ""
         screen.print(Padding(f"In trouble{since}: {clean(state.error)}", (0, 0, 0, 2)), style="red")
         if state.retry_at is not None:
-            screen.print(Padding(f"Tried again {ago(state.retry_at, now())}.", (0, 0, 0, 2)))
+            screen.print(Padding(_next_try(each, state.retry_at), (0, 0, 0, 2)))
+    for ailment in each.ailments:
+        cure = "" if state.error is not None else " Does 'aftersale run' run?"
+        screen.print(Padding(f"It lags: {clean(ailment)}.{cure}", (0, 0, 0, 2)), style="red")
     for id_, why, _ in each.quarantined[:SHOWN]:
         screen.print(Padding(f"Order {clean(id_)} cannot be understood and is left alone: {clean(why)}", (0, 0, 0, 2)))
     if len(each.quarantined) > SHOWN:
@@ -125,6 +142,15 @@ def _show(screen: Console, clients: Clients, each: Status) -> None:
     if each.held:
         _show_held(screen, clients, each)
     screen.print()
+
+
+def _next_try(each: Status, at: datetime) -> str:
+    failures = each.state.failures
+    row = f" It failed {failures:,} times in a row." if failures > 1 else ""
+    if at <= now():
+        return f"The next run tries it again.{row}"
+    wall = local(at, each.config.calendar.zone)[11:]
+    return f"Tried again {ago(at, now())}, at {wall}, and left alone until then.{row}"
 
 
 def _lines(each: Status) -> list[str]:

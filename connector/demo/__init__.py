@@ -1,1 +1,1 @@
-"""The demo: ten days in a sandbox shop, told by `story.yaml` and looked after by the real worker."""
+"""The demo: ten days in two sandbox shops, told by `story.yaml` and looked after by the real worker."""

@@ -1,80 +1,71 @@
-"""What came of the played story, read off the store and the worker's own records. No figure is known beforehand."""
+"""What came of the played story, read off the stores and the worker's own records. No figure is known beforehand."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, timedelta
-from typing import Any
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, Literal
 
-import holidays
 import msgspec
 from msgspec import Struct
 
 from adapters.model import Order
 from connector.actions.send import Send
-from connector.demo.play import Play
-from connector.store import followups, orders
+from connector.demo.play import Part, Play
+from connector.demo.stage import Kept, Mail
+from connector.demo.withheld import (
+    HeldBack,
+    Known,
+    LeftAlone,
+    PutOff,
+    held_back,
+    left_alone,
+    never_planned,
+    put_off,
+    step_of,
+)
+from connector.store import orders
 from connector.store.followups import Followup
-from rules.planner import Facts, Verdict, explain
-from rules.rule import Action, Step
-from rules.templates import choose_locale
-from rules.timing import Calendar, Window, after
+from rules.locales import choose_locale, wanted_locales
+from rules.rule import Action
 
-GRACE = timedelta(minutes=1)
+
+class Store(Struct, frozen=True, kw_only=True):
+    """One of the stores; `numbers` are those of its first and its last order, as people see them."""
+
+    id: str
+    name: str
+    platform: str
+    orders: int
+    numbers: tuple[str, str]
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """A message to a customer, or a private note for the staff. `body` is HTML, as the store keeps it."""
+    """A message to a customer, or a private note for the staff.
 
-    kind: str
+    `body` is as the store keeps it, in its `markup`. On Shopify a note is the order's only one, with all that it holds.
+    """
+
+    kind: Literal["message", "note"]
     at: datetime
+    store: str
+    shop: str
     order: str
     to: str | None
     rule: str
     template: str | None
     language: str
+    subject: str | None
     body: str
+    markup: Literal["html", "plain"]
     file: str
 
 
-class PutOff(Struct, frozen=True, kw_only=True):
-    """A step that was moved to a better time, and why."""
-
-    order: str
-    to: str | None
-    rule: str
-    due_at: datetime
-    moved_to: datetime
-    reason: str
-
-
-class HeldBack(Struct, frozen=True, kw_only=True):
-    """A step that did not happen, or not at once, and why.
-
-    `state` is skipped, held, unknown, failed or never planned; `then` is what it came to if it was only for a time.
-    """
-
-    at: datetime
-    order: str
-    to: str | None
-    rule: str
-    state: str
-    reason: str
-    then: str | None = None
-
-
-class LeftAlone(Struct, frozen=True, kw_only=True):
-    """An order about which nothing was ever planned, and why not."""
-
-    order: str
-    to: str | None
-    reason: str
-
-
 class Trouble(Struct, frozen=True, kw_only=True):
-    """A time when the store could not be reached: what was tried in it, and what was done late because of it."""
+    """A time when a store could not be used: what was tried in it, and what was done late because of it."""
 
+    store: str
     since: datetime
     until: datetime
     polls: int
@@ -90,7 +81,7 @@ class Notice(Struct, frozen=True, kw_only=True):
 
 
 class Totals(Struct, frozen=True, kw_only=True):
-    """The story in figures. The `twice` and `lost` of the messages come from comparing the store with the records."""
+    """The story in figures. The `twice` and `lost` of the messages come from comparing the stores with the records."""
 
     days: int
     orders: int
@@ -110,7 +101,7 @@ class Totals(Struct, frozen=True, kw_only=True):
 class Account(Struct, frozen=True, kw_only=True):
     """All that the demo has to tell."""
 
-    shop: str
+    stores: list[Store]
     timezone: str
     begins: datetime
     ends: datetime
@@ -125,231 +116,157 @@ class Account(Struct, frozen=True, kw_only=True):
 
 
 def take_stock(play: Play) -> Account:
-    """What went out, what did not and why; the played store is still open."""
-    known = _known_orders(play)
-    rows = [life[-1] for life in play.lives.values()]
-    messages = sorted(_written(play, rows, known, "send"), key=lambda each: each.at)
-    notes = sorted(_written(play, rows, known, "add_note"), key=lambda each: each.at)
+    """What went out, what did not and why; the played stores are still open."""
+    parts = [(part, _known_orders(part)) for part in play.parts]
+    written = [message for part, known in parts for message in _written(play, part, known)]
     return Account(
-        shop=play.shop.config.name,
-        timezone=play.shop.calendar.zone.key,
+        stores=[_store(part, known) for part, known in parts],
+        timezone=play.parts[0].shop.calendar.zone.key,
         begins=play.story.begins,
         ends=play.story.ends,
-        messages=messages,
-        notes=notes,
-        put_off=sorted(_put_off(play, known), key=lambda each: (each.due_at, each.order)),
-        held_back=sorted([*_held_back(play, known), *_never_planned(play, known)], key=lambda each: each.at),
-        left_alone=list(_left_alone(play, known)),
-        trouble=list(_trouble(play)),
+        messages=sorted((each for each in written if each.kind == "message"), key=_when),
+        notes=sorted((each for each in written if each.kind == "note"), key=_when),
+        put_off=sorted(
+            (each for part, known in parts for each in put_off(part, known)),
+            key=lambda each: (each.due_at, each.order),
+        ),
+        held_back=sorted(
+            (each for part, known in parts for each in [*held_back(part, known), *never_planned(part, known)]),
+            key=_when,
+        ),
+        left_alone=[each for part, known in parts for each in left_alone(part, known)],
+        trouble=[each for part, _ in parts for each in _trouble(part)],
         staff=[Notice(at=told.at, text=told.title) for told in play.told],
-        totals=_totals(play, rows, messages, notes),
+        totals=_totals(play),
     )
 
 
-def _known_orders(play: Play) -> dict[str, orders.Known]:
-    with play.shop.database.read() as connection:
-        return orders.load(connection, play.shop.id, [str(order.id) for order in play.store.orders])
+def _known_orders(part: Part) -> Known:
+    with part.shop.database.read() as connection:
+        return orders.load(connection, part.shop.id, part.stage.order_ids())
+
+
+def _store(part: Part, known: Known) -> Store:
+    numbers = [each.order.number for each in known.values() if part.stage.is_order(each.order.id)]
+    return Store(
+        id=part.shop.id,
+        name=part.shop.config.name,
+        platform=part.stage.platform,
+        orders=len(numbers),
+        numbers=(numbers[0], numbers[-1]),
+    )
+
+
+def _when(each: Message | HeldBack) -> datetime:
+    return each.at
 
 
 # What went out ------------------------------------------------------------------------------------------------
 
 
-def _written(play: Play, rows: Sequence[Followup], known: dict[str, orders.Known], kind: str) -> Iterator[Message]:
-    """The notes that the worker's records name, each with the text that the store has."""
+def _written(play: Play, part: Part, known: Known) -> Iterator[Message]:
+    """The messages and notes that the worker's records name, each with the text that the store has."""
+    rows = _done(part, "send") + _done(part, "add_note")
+    kept = part.stage.kept(part.shop, rows)
     for row in rows:
-        if row.kind != kind or row.state != "done":
-            continue
-        action = _step_of(play, row).actions[row.action - 1]
+        if row.id not in kept:
+            continue  # counted as never sent
+        action = step_of(part, row).actions[row.action - 1]
         order = known[row.order_id].order
-        note = next(note for note in play.store.notes(int(row.order_id)) if str(note.id) == row.result)
-        local = note.at.astimezone(play.shop.calendar.zone)
         yield Message(
-            kind="message" if note.customer else "note",
-            at=note.at,
+            kind="message" if row.kind == "send" else "note",
+            at=kept[row.id].at,
+            store=part.shop.id,
+            shop=part.shop.config.name,
             order=row.number,
             to=order.customer.first_name,
             rule=row.rule,
             template=action.spec.template if isinstance(action.spec, Send) else None,
-            language=_language(play, action, order),
-            body=note.text,
-            file=f"{local:%m-%d-%H%M}-order-{row.number}-{row.rule}-{row.step}-{row.action}.html",
+            language=_language(play, part, action, order),
+            subject=kept[row.id].subject,
+            body=kept[row.id].words,
+            markup=part.stage.markup,
+            file=_file(part, row, kept[row.id]),
         )
 
 
-def _step_of(play: Play, row: Followup) -> Step:
-    rule = next(active.rule for active in play.shop.rules if active.rule.id == row.rule)
-    return next(step for step in rule.steps if step.id == row.step)
+def _done(part: Part, kind: str) -> list[Followup]:
+    return [life[-1] for life in part.lives.values() if (life[-1].kind, life[-1].state) == (kind, "done")]
 
 
-def _language(play: Play, action: Action, order: Order) -> str:
+def _file(part: Part, row: Followup, kept: Kept) -> str:
+    """The name of the page of a message or note."""
+    local = kept.at.astimezone(part.shop.calendar.zone)
+    return f"{part.shop.id}-{local:%m-%d-%H%M}-order-{row.number}-{row.rule}-{row.step}-{row.action}.html"
+
+
+def _language(play: Play, part: Part, action: Action, order: Order) -> str:
     """The language that a template was chosen in; texts that stand in a rule are in the shop's."""
-    ours = play.shop.config.locale
+    ours = part.shop.config.locale
     if not isinstance(action.spec, Send) or action.spec.template is None:
         return ours
-    return choose_locale(play.loaded.templates[action.spec.template], [order.customer.locale, order.locale, ours])
-
-
-# What was put off ---------------------------------------------------------------------------------------------
-
-
-def _put_off(play: Play, known: dict[str, orders.Known]) -> Iterator[PutOff]:
-    """Steps that were due at a time when their rule may not act."""
-    calendar = play.shop.calendar
-    for life in play.lives.values():
-        row = life[0]
-        if row.action != 1:
-            continue
-        step = _step_of(play, row)
-        due_at = _due_by_its_wait(play, row, step)
-        if row.planned_at - due_at > GRACE and step.send_between is not None:
-            yield PutOff(
-                order=row.number,
-                to=known[row.order_id].order.customer.first_name,
-                rule=row.rule,
-                due_at=due_at,
-                moved_to=row.planned_at,
-                reason=_closed(due_at, row.planned_at, step, calendar),
-            )
-
-
-def _due_by_its_wait(play: Play, row: Followup, step: Step) -> datetime:
-    """When a step would have been due by its wait alone, counted from the trigger or the step before."""
-    before = [
-        life[-1].at
-        for life in play.lives.values()
-        if (life[-1].rule, life[-1].subject) == (row.rule, row.subject) and life[-1].position == row.position - 1
-    ]
-    start = max(before, default=row.event_at)
-    return after(start, step.wait, play.shop.calendar) if step.wait is not None else start
-
-
-def _closed(due_at: datetime, moved_to: datetime, step: Step, calendar: Calendar) -> str:
-    """Why nothing goes out at `due_at`, nor on the days that follow until `moved_to`."""
-    assert step.send_between is not None
-    first, last = due_at.astimezone(calendar.zone).date(), moved_to.astimezone(calendar.zone).date()
-    hours = "business hours" if step.send_between == calendar.business_hours else str(step.send_between)
-    between = (first + timedelta(days=distance) for distance in range(1, (last - first).days))
-    later = [closed_on(day, step.send_between, calendar) for day in between]
-    return ", then ".join(filter(None, [closed_on(first, step.send_between, calendar) or f"outside {hours}", *later]))
-
-
-def closed_on(day: date, window: Window, calendar: Calendar) -> str | None:
-    """Why nothing goes out on a day at all; None if something may."""
-    if calendar.is_holiday(day):
-        return _name_of_holiday(day, calendar)
-    return None if window.days[day.weekday()] else f"closed on {day:%A}"
-
-
-def _name_of_holiday(day: date, calendar: Calendar) -> str:
-    assert calendar.country is not None
-    code, _, region = calendar.country.partition("-")
-    return str(holidays.country_holidays(code, subdiv=region or None, years=day.year, language="en_US")[day])
-
-
-# What was held back -------------------------------------------------------------------------------------------
-
-
-def _held_back(play: Play, known: dict[str, orders.Known]) -> Iterator[HeldBack]:
-    """Every step that was skipped, held, in doubt or failed at some time, by what its first such action says."""
-    told: set[tuple[str, str, str, str]] = set()
-    for life in play.lives.values():
-        for stood in life:
-            if stood.state in ("pending", "done") or (*stood.of_step, stood.state) in told:
-                continue
-            told.add((*stood.of_step, stood.state))
-            yield HeldBack(
-                at=stood.at,
-                order=stood.number,
-                to=known[stood.order_id].order.customer.first_name,
-                rule=stood.rule,
-                state=stood.state,
-                reason=stood.reason or "",
-                then=None if life[-1] == stood else life[-1].state,
-            )
-
-
-def _never_planned(play: Play, known: dict[str, orders.Known]) -> Iterator[HeldBack]:
-    """What was not even planned, as its rule had acted for the same customer before."""
-    for each in known.values():
-        for verdict in _verdicts(play, each):
-            if [check.field for check in verdict.checks if not check.held] == ["once_per"]:
-                yield HeldBack(
-                    at=each.order.modified_at,
-                    order=each.order.number,
-                    to=each.order.customer.first_name,
-                    rule=verdict.rule.id,
-                    state="never planned",
-                    reason=verdict.outcome,
-                )
-
-
-def _left_alone(play: Play, known: dict[str, orders.Known]) -> Iterator[LeftAlone]:
-    """Orders without a single record. Of all reasons the one of a rule whose trigger did happen says most."""
-    touched = {life[0].order_id for life in play.lives.values()}
-    for order_id, each in known.items():
-        if order_id in touched:
-            continue
-        happened = [verdict.outcome for verdict in _verdicts(play, each) if verdict.checks and verdict.checks[0].held]
-        reason = next(iter(happened), "nothing has happened to it that a rule waits for")
-        if each.order.draft:
-            reason = "a checkout that was never finished"
-        yield LeftAlone(order=each.order.number, to=each.order.customer.first_name, reason=reason)
-
-
-def _verdicts(play: Play, known: orders.Known) -> Iterator[Verdict]:
-    """What each rule says of an order, as the story ends."""
-    shop = play.shop
-    with shop.database.read() as connection:
-        rows = followups.of_orders(connection, shop.id, [known.order.id])
-        of_person = followups.of_people(connection, shop.id, [known.person], shop.person_rules)
-    deeds = tuple(row.deed for row in {row.id: row for row in [*rows, *of_person]}.values())
-    facts = Facts(known.order, known.person, shop.calendar, shop.ladders, deeds)
-    return explain(facts, known.journal, shop.rules_now(), shop.clock())
+    return choose_locale(play.loaded.templates[action.spec.template], wanted_locales(order, ours))
 
 
 # Trouble, and figures -----------------------------------------------------------------------------------------
 
 
-def _trouble(play: Play) -> Iterator[Trouble]:
+def _trouble(part: Part) -> Iterator[Trouble]:
     """Each run of cycles that failed, from the first to the one after it that went well."""
     failed: list[tuple[datetime, str]] = []
-    for at, report in play.reports:
+    for at, report in part.reports:
         if report.error is not None:
             failed.append((at, report.error))
         elif failed:
-            yield Trouble(since=failed[0][0], until=at, polls=len(failed), error=failed[0][1], late=_late(play, at))
+            yield Trouble(
+                store=part.shop.id,
+                since=failed[0][0],
+                until=at,
+                polls=len(failed),
+                error=failed[0][1],
+                late=_late(part, at),
+            )
             failed = []
 
 
-def _late(play: Play, until: datetime) -> int:
+def _late(part: Part, until: datetime) -> int:
     """How many actions were done in the first good cycle though they had been due before."""
-    every = play.shop.config.poll_every
-    rows = [life[-1] for life in play.lives.values()]
+    every = part.shop.config.poll_every
+    rows = [life[-1] for life in part.lives.values()]
     return sum(row.state == "done" and until <= row.at < until + every and row.due_at <= until - every for row in rows)
 
 
-def _totals(play: Play, rows: Sequence[Followup], messages: Sequence[Message], notes: Sequence[Message]) -> Totals:
+def _totals(play: Play) -> Totals:
+    parts = play.parts
+    rows = [life[-1] for part in parts for life in part.lives.values()]
     done = Counter(row.kind for row in rows if row.state == "done")
-    mails = [(str(mail.order_id), mail.body) for mail in play.store.mails]
-    sent_twice, never_sent = differences(mails, [(message.order, message.body) for message in messages])
+    compared = [differences(part.stage.mails(), _recorded(part)) for part in parts]
     return Totals(
         days=(play.story.ends - play.story.begins).days,
-        orders=len(play.store.orders),
-        polls=len(play.reports),
-        requests=len(play.store.requests),
-        messages=len(messages),
-        notes=len(notes),
+        orders=sum(part.stage.is_order(order_id) for part in parts for order_id in part.stage.order_ids()),
+        polls=sum(len(part.reports) for part in parts),
+        requests=sum(part.stage.count_requests() for part in parts),
+        messages=done["send"],
+        notes=done["add_note"],
         tags=done["add_tag"],
-        coupons=len(play.store.coupons),
+        coupons=sum(part.stage.count_coupons() for part in parts),
         staff=len(play.told),
-        mails_in_store=len(mails),
-        sent_twice=sent_twice,
-        never_sent=never_sent,
-        still_planned=len({row.of_step for row in rows if row.state == "pending"}),
+        mails_in_store=sum(len(part.stage.mails()) for part in parts),
+        sent_twice=sum(twice for twice, _ in compared),
+        never_sent=sum(never for _, never in compared),
+        still_planned=len({(row.store, *row.of_step) for row in rows if row.state == "pending"}),
     )
 
 
-def differences(mails: Iterable[tuple[str, str]], recorded: Iterable[tuple[str, str]]) -> tuple[int, int]:
+def _recorded(part: Part) -> Iterator[Mail]:
+    """Every message that is recorded as sent, with the words that the store has under its name, if any."""
+    rows = _done(part, "send")
+    kept = part.stage.kept(part.shop, rows)
+    for row in rows:
+        yield row.order_id, kept[row.id].words if row.id in kept else ""
+
+
+def differences(mails: Iterable[Mail], recorded: Iterable[Mail]) -> tuple[int, int]:
     """How many mails, each an order with its words, went out beyond the recorded ones, and how many did not."""
     in_store, in_records = Counter(mails), Counter(recorded)
     return (in_store - in_records).total(), (in_records - in_store).total()

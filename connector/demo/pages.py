@@ -28,7 +28,6 @@ def write_pages(account: Account, folder: Path) -> Path:
     for message in [*account.messages, *account.notes]:
         html = page.render(
             message=message,
-            shop=account.shop,
             style=style,
             when=_local(message.at, zone),
             direction=direction(message.language),
@@ -50,8 +49,10 @@ def direction(language: str) -> str:
     return "rtl" if Locale.parse(language, sep="-").character_order == "right-to-left" else "ltr"
 
 
-def _words(message: Message) -> Markup:
-    """The note as the store mailed it: it is HTML, in which whatever customers wrote has been escaped."""
+def _words(message: Message) -> Markup | str:
+    """The words as the store has them: text, or HTML in which whatever customers wrote has been escaped."""
+    if message.markup == "plain":
+        return message.body
     return Markup(message.body)  # noqa: S704  that this is safe is what the demo shows
 
 

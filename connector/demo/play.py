@@ -1,14 +1,14 @@
-"""The story played: a sandbox store over real HTTP, the real worker beside it, and a clock that runs ahead."""
+"""The story played: sandbox stores over real HTTP, the real worker beside them, and a clock that runs ahead."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.resources import as_file, files
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,10 +16,12 @@ from zoneinfo import ZoneInfo
 from adapters.base import StoreAdapter
 from adapters.registry import create
 from adapters.sandbox.clock import MovableClock
-from adapters.sandbox.woocommerce import WooSandbox
 from connector.config import StoreConfig
 from connector.cycle import Report, run_cycle
+from connector.demo.mugs import mug_shop
+from connector.demo.stage import Stage
 from connector.demo.story import Story, read_story
+from connector.demo.tea import tea_shop
 from connector.loading import Loaded, load
 from connector.opening import open_client
 from connector.shop import Clock, Shop
@@ -29,10 +31,12 @@ from connector.store.followups import Followup
 from rules.planner import State
 
 ZONE = ZoneInfo("Asia/Jerusalem")
+OPENS = datetime(2026, 1, 1, tzinfo=UTC)
+"""When the sandbox stores are opened: before anything happens in them."""
 STATES: tuple[State, ...] = ("pending", "done", "skipped", "held", "failed", "unknown")
 
 Progress = Callable[[datetime, float], None]
-"""Told the store's time (UTC), and how much of the story is over (0 to 1)."""
+"""Told the stores' time (UTC), and how much of the story is over (0 to 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +49,41 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
-    """A played story, with all that can be asked afterwards.
+class Part:
+    """One store's part in the play.
 
     `lives` are the worker's records: each row as it stood whenever it had changed. `reports` are its cycles'.
     """
 
-    story: Story
-    store: WooSandbox
+    stage: Stage
     shop: Shop
-    loaded: Loaded
-    told: list[Told]
     lives: dict[int, list[Followup]] = field(default_factory=dict)
     reports: list[tuple[datetime, Report]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A played story, with all that can be asked afterwards."""
+
+    story: Story
+    parts: tuple[Part, ...]
+    loaded: Loaded
+    told: list[Told]
+
+
 @contextmanager
 def played(progress: Progress | None = None) -> Iterator[Play]:
-    """Play the whole story. The store is open, and the state to be looked at, until the end of the `with`."""
-    story = read_story(ZONE)
-    clock = MovableClock(story.happenings[0].at)
-    with (
-        tempfile.TemporaryDirectory(prefix="aftersale-demo-") as folder,
-        WooSandbox(
-            clock=clock, zone=ZONE.key, statuses=("delivered", "ready-for-pickup"), name="Leaf & Lemon"
-        ) as store,
-    ):
-        loaded = _loaded(Path(folder), store)
+    """Play the whole story. The stores are open, and the state to be looked at, until the end of the `with`."""
+    clock = MovableClock(OPENS)
+    with ExitStack() as opened:
+        folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="aftersale-demo-"))
+        stages: dict[str, Stage] = {
+            "tea": opened.enter_context(tea_shop(clock, ZONE.key)),
+            "mugs": opened.enter_context(mug_shop(clock, ZONE.key)),
+        }
+        story = read_story(ZONE, stages)
+        clock.now = story.happenings[0].at
+        loaded = _loaded(Path(folder), stages)
         told: list[Told] = []
 
         def tell(_: object, title: str, body: str) -> bool:
@@ -80,26 +92,26 @@ def played(progress: Progress | None = None) -> Iterator[Play]:
 
         staff = Staff(loaded.config.staff, tell)
         client = open_client(loaded, clock, make_adapter=_with_patience_of(clock), staff=staff)
-        try:
-            play = Play(story, store, client.shops[0], loaded, told)
-            _run(play, clock, progress)
-            yield play
-        finally:
-            client.close()
+        opened.callback(client.close)
+        play = Play(story, tuple(Part(stages[shop.id], shop) for shop in client.shops), loaded, told)
+        _run(play, clock, progress)
+        yield play
 
 
-def _loaded(folder: Path, store: WooSandbox) -> Loaded:
+def _loaded(folder: Path, stages: Mapping[str, Stage]) -> Loaded:
     """The demo's config, rules and templates, read as any others, from a folder that can be written to."""
     with as_file(files("connector.demo").joinpath("shop")) as shop:
         shutil.copytree(shop, folder, dirs_exist_ok=True)
-    loaded = load(folder / "config.yaml", {"SANDBOX_URL": store.url})
+    (folder / "config.yaml").chmod(0o600)  # as any that says how to reach the staff
+    environment = {name: value for stage in stages.values() for name, value in stage.settings.items()}
+    loaded = load(folder / "config.yaml", environment)
     if not isinstance(loaded, Loaded):
         raise TypeError("The demo's own files are wrong:\n" + "\n".join(map(str, loaded)))
     return loaded
 
 
 def _with_patience_of(clock: MovableClock) -> Callable[[StoreConfig, Clock], StoreAdapter]:
-    """Adapters whose pauses between retries pass on the store's clock."""
+    """Adapters whose pauses between retries pass on the stores' clock."""
 
     def pause(seconds: float) -> None:
         clock.advance(timedelta(seconds=seconds))
@@ -111,34 +123,37 @@ def _with_patience_of(clock: MovableClock) -> Callable[[StoreConfig, Clock], Sto
 
 
 def _run(play: Play, clock: MovableClock, progress: Progress | None) -> None:
-    """Let time pass: what happens, happens, and the worker wakes whenever the store is to be polled."""
-    happenings = list(play.story.happenings)
-    length = play.story.ends - play.story.begins
-    now = play.story.begins
-    while now <= play.story.ends:
+    """Let time pass: what happens, happens, and the worker wakes whenever a store is to be polled."""
+    story, happenings = play.story, list(play.story.happenings)
+    shops = {part.shop.id: part.shop for part in play.parts}
+    pace = min(shop.config.poll_every for shop in shops.values())
+    now = story.begins
+    while now <= story.ends:
         while happenings and happenings[0].at <= now:
             happening = happenings.pop(0)
             clock.now = max(clock.now, happening.at)
-            happening.act(play.store, play.shop)
+            happening.act(shops[happening.store])
         clock.now = max(clock.now, now)
-        report = run_cycle(play.shop, threading.Event())
-        play.reports.append((now, report))
-        if _did_something(report):
-            _remember(play)
+        for part in play.parts:
+            if (now - story.begins) % part.shop.config.poll_every == timedelta(0):
+                _poll(part, now)
         if progress is not None:
-            progress(now, (now - play.story.begins) / length)
-        now += play.shop.config.poll_every
+            progress(now, (now - story.begins) / (story.ends - story.begins))
+        now += pace
 
 
-def _did_something(report: Report) -> bool:
+def _poll(part: Part, now: datetime) -> None:
+    report = run_cycle(part.shop, threading.Event())
+    part.reports.append((now, report))
     tally = report.tally
-    return any((report.changed, tally.planned, tally.done, tally.skipped, tally.held, tally.failed, tally.unknown))
+    if any((report.changed, tally.planned, tally.done, tally.skipped, tally.held, tally.failed, tally.unknown)):
+        _remember(part)
 
 
-def _remember(play: Play) -> None:
-    with play.shop.database.read() as connection:
-        rows = followups.in_state(connection, STATES, play.shop.id)
+def _remember(part: Part) -> None:
+    with part.shop.database.read() as connection:
+        rows = followups.in_state(connection, STATES, part.shop.id)
     for row in rows:
-        life = play.lives.setdefault(row.id, [])
+        life = part.lives.setdefault(row.id, [])
         if not life or life[-1] != row:
             life.append(row)

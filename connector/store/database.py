@@ -5,17 +5,22 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
+import structlog
 
 from connector.store import postgresql, sqlite, tables
-from connector.store.errors import StateError
+from connector.store.errors import Locked, StateError, in_words
+
+log = structlog.get_logger()
 
 HEAD = "0001"
 """The newest migration. A test holds it to what Alembic says."""
+
+MIGRATIONS = "connector.store:migrations"
 
 COPIED_AT_ONCE = 1000
 
@@ -31,6 +36,10 @@ class Kind(Protocol):
 
     def locked(self, url: str) -> AbstractContextManager[None]: ...
 
+    def back_up(self, url: str, revision: str) -> Path | None: ...
+
+    def cleanse(self, engine: sa.Engine) -> None: ...
+
 
 KINDS: dict[str, Kind] = {"sqlite": sqlite, "postgresql+psycopg": postgresql}
 """By what stands before `://` in `database`."""
@@ -44,7 +53,7 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        kind = _kind(url)
+        kind = self._kind = _kind(url)
         self._engine = kind.engine(url, durable=False)
         self._durable_engine = kind.engine(url, durable=True)
         self._writing = threading.RLock()
@@ -73,6 +82,14 @@ class Database:
                     target.execute(sa.insert(table), [dict(row) for row in rows])
         return copy
 
+    def cleanse(self) -> None:
+        """Let nothing that was erased stay on the disk: not in free pages, nor in a log.
+
+        Raises StateError where another process keeps the state from it; what was erased stays erased.
+        """
+        with self._writing:
+            self._kind.cleanse(self._durable_engine)
+
     def close(self) -> None:
         self._engine.dispose()
         self._durable_engine.dispose()
@@ -89,9 +106,12 @@ def open_database(url: str) -> Database:
         revision = _revision(database)
         if revision != HEAD:
             _migrate(database, url, revision)
+    except StateError:
+        database.close()
+        raise
     except sa.exc.DBAPIError as error:
         database.close()
-        raise StateError(f"the database {_shown(url)} cannot be used: {' '.join(str(error.orig).split())}") from None
+        raise StateError(f"the database {_shown(url)} cannot be used: {in_words(error)}") from None
     return database
 
 
@@ -111,9 +131,19 @@ def exists(url: str) -> bool:
     return _kind(url).exists(url)
 
 
-def locked(url: str) -> AbstractContextManager[None]:
+@contextmanager
+def locked(url: str) -> Iterator[None]:
     """Hold the lock of this state. Raises Locked at once if another run has it."""
-    return _kind(url).locked(url)
+    with _kind(url).locked(url):
+        _locked_by_us.add(url)
+        try:
+            yield
+        finally:
+            _locked_by_us.discard(url)
+
+
+_locked_by_us: set[str] = set()
+"""A lock is this process's as a whole: who migrates a state has to know that it is not somebody else's."""
 
 
 def _kind(url: str) -> Kind:
@@ -133,19 +163,39 @@ def _revision(database: Database) -> str | None:
 
 
 def _migrate(database: Database, url: str, revision: str | None) -> None:
-    """Alembic is imported here only: it takes a while, and is needed once a version."""
+    """Bring the schema up to date, in one transaction, and after a copy was made of what is there already.
+
+    Alembic is imported here only: it takes a while, and is needed once a version.
+    """
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", "connector.store:migrations")
+    config.set_main_option("script_location", MIGRATIONS)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
         raise StateError(
             f"the database {_shown(url)} was made by a newer Aftersale (its schema is {revision}); "
             "upgrade Aftersale, or point `database` elsewhere"
         )
-    with database.write(durable=True) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    with nullcontext() if revision is None or url in _locked_by_us else _alone(url):
+        backup = _kind(url).back_up(url, HEAD) if revision is not None else None
+        with database.write(durable=True) as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    if revision is not None:
+        log.info("state migrated", before=revision, after=HEAD, backup=str(backup) if backup is not None else None)
+
+
+@contextmanager
+def _alone(url: str) -> Iterator[None]:
+    """A run that knows the old schema alone must not find the new one under its hands."""
+    try:
+        with locked(url):
+            yield
+    except Locked as error:
+        raise StateError(
+            f"the database {_shown(url)} has to be upgraded first, and {error}: stop that run, and start it anew with "
+            "this Aftersale"
+        ) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy.exc import DBAPIError
+
 
 class StateError(Exception):
     """The state cannot be used."""
@@ -9,3 +11,8 @@ class StateError(Exception):
 
 class Locked(Exception):
     """Another run holds the lock."""
+
+
+def in_words(error: DBAPIError) -> str:
+    """What the database said, in a line. The lines after the first are left out: PostgreSQL's repeat a row's values."""
+    return next(iter(str(error.orig).splitlines()), type(error.orig).__name__)

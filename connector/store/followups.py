@@ -184,6 +184,21 @@ def counts(connection: sa.Connection, store: str) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query.group_by(followups.c.state))}
 
 
+def open_counts(connection: sa.Connection, store: str) -> dict[str, int]:
+    """How many rows of a store are pending, held and unknown: those that an index leads to, however many are done."""
+    return {row[0]: row[1] for row in connection.execute(_OPEN_COUNTS, {"store": store})}
+
+
+_OPEN_COUNTS: sa.CompoundSelect[Any] = sa.union_all(
+    *(
+        sa.select(sa.literal_column(f"'{state}'"), sa.func.count()).where(
+            _IN_STORE, followups.c.state == sa.literal_column(f"'{state}'")
+        )
+        for state in ("pending", "held", "unknown")
+    )
+)
+
+
 def due_rules(connection: sa.Connection, store: str, now: datetime) -> list[str]:
     """The rules of which something is due that no person has approved."""
     query = sa.select(followups.c.rule).where(*_due(store, now), followups.c.approved.is_(False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -20,15 +20,21 @@ _encode = msgspec.json.Encoder().encode
 _decode_order = msgspec.json.Decoder(Order).decode
 _decode_journal = msgspec.json.Decoder(tuple[Event, ...]).decode
 
+Erased = Literal["forgotten", "age"]
+"""Why an order is kept without the person who made it."""
+
 
 class Known(NamedTuple):
-    """An order's row. `raw` is the facts' exact bytes, by which a change is told."""
+    """An order's row. `raw` is the facts' exact bytes, by which a change is told. `erased` says why they have no person
+    in them any more: somebody was `forgotten`, or they were kept long enough (`age`).
+    """
 
     raw: bytes
     journal: Journal
     person: str
     open: bool
     was_missing: bool
+    erased: Erased | None = None
 
     @property
     def order(self) -> Order:
@@ -44,6 +50,7 @@ class Seen(NamedTuple):
     person: str
     open: bool
     ask_at: datetime | None
+    erased: Erased | None = None
 
 
 def encode(order: Order) -> bytes:
@@ -56,12 +63,14 @@ def load(connection: sa.Connection, store: str, ids: Sequence[str]) -> dict[str,
     # The ids go as one parameter: SQLAlchemy would write a statement anew for every number of them.
     rows = connection.execute(_loading(connection.dialect.name), _these(store, ids)) if ids else ()
     return {
-        row.id: Known(row.facts, _decode_journal(row.journal), row.person, row.open, row.missing_since is not None)
+        row.id: Known(
+            row.facts, _decode_journal(row.journal), row.person, row.open, row.missing_since is not None, row.erased
+        )
         for row in rows
     }
 
 
-_KNOWN = (orders.c.id, orders.c.facts, orders.c.journal, orders.c.person, orders.c.open, orders.c.missing_since)
+_KNOWN = [orders.c[name] for name in ("id", "facts", "journal", "person", "open", "missing_since", "erased")]
 
 
 def _these(store: str, ids: Sequence[str]) -> dict[str, str]:
@@ -91,6 +100,7 @@ def save(connection: sa.Connection, store: str, seen: Iterable[Seen]) -> None:
             "past": all(event.old for event in each.journal),
             "ask_at": when(each.ask_at),
             "missing_since": None,
+            "erased": each.erased,
         }
         for each in seen
     ]

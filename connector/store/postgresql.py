@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from connector.store.errors import Locked, StateError
+from connector.store.errors import Locked, StateError, in_words
+from connector.store.tables import metadata
 
 PATIENCE = 10
 """Seconds to wait for a connection."""
@@ -67,10 +68,16 @@ def locked(url: str) -> Iterator[None]:
         made.dispose()
 
 
+def back_up(url: str, revision: str) -> None:
+    """Copies of the database are its owner's to make."""
+
+
+def cleanse(engine: sa.Engine) -> None:
+    """Write the tables anew: their old pages would still hold what was erased."""
+    names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"VACUUM (FULL) {names}")
+
+
 def shown(url: str) -> str:
     return sa.make_url(url).render_as_string(hide_password=True)
-
-
-def in_words(error: DBAPIError) -> str:
-    """What the server said, in one line."""
-    return " ".join(str(error.orig).split())

@@ -21,7 +21,7 @@ EVERY = "*"
 class StoreState:
     """A store's row. `baseline_at` is on the store's clock: what it had by then is the past. `checkout_cursor` is how
     far abandoned checkouts were read, where they are a walk of their own. `refused_at` is when the store last turned us
-    away, the staff having been told.
+    away, the staff having been told, `tidied_at` when it was last looked for data that are kept too long.
     """
 
     id: str
@@ -39,6 +39,7 @@ class StoreState:
     retry_at: datetime | None = None
     skew: float | None = None
     refused_at: datetime | None = None
+    tidied_at: datetime | None = None
 
     @property
     def past_until(self) -> datetime | None:

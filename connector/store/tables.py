@@ -64,6 +64,7 @@ stores = sa.Table(
     sa.Column("retry_at", Utc),
     sa.Column("skew", sa.Float),
     sa.Column("refused_at", Utc),
+    sa.Column("tidied_at", Utc),
 )
 
 orders = sa.Table(
@@ -79,6 +80,7 @@ orders = sa.Table(
     sa.Column("past", sa.Boolean, nullable=False),
     sa.Column("ask_at", Utc),
     sa.Column("missing_since", Utc),
+    sa.Column("erased", sa.Text),
 )
 # Where an order's number is its id, as on most WooCommerce stores, it is found by that.
 sa.Index(
@@ -186,3 +188,15 @@ sa.Index(
     postgresql_where=followups.c.state.in_(["unknown", "held"]),
 )
 sa.Index("ix_followups_recent", followups.c.store, followups.c.rule, followups.c.at)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("mark", sa.Text, primary_key=True),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("address", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("forgotten", sa.Boolean, nullable=False),
+    sa.Column("along_with", sa.Text),
+    sa.Column("at", Utc, nullable=False),
+)

@@ -93,11 +93,11 @@ def test_mistakes_are_told_to_programs_too(shop: Shop) -> None:
     assert "did you mean 'order.placed'?" in problem["message"]
 
 
-def test_a_config_with_secrets_that_others_can_read_is_warned_of(shop: Shop) -> None:
+def test_a_config_with_secrets_that_everybody_can_read_is_refused(shop: Shop) -> None:
     shop.rules(HELLO)
     (shop.folder / "config.yaml").chmod(0o644)
     result = shop.type("check")
-    assert result.code == 0
+    assert result.code == 2
     assert "chmod 600" in result.err
 
 

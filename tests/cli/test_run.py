@@ -222,7 +222,7 @@ def test_the_daemon_looks_after_the_shop_until_it_is_told_to_stop(noted: Shop) -
     assert noted.notes(number) == [f"Hello {number}"]
     assert second.code == 3
     assert daemon.returncode == 0, err
-    assert "event=stopped" in err
+    assert '"event": "stopped"' in err
 
 
 def test_a_mistake_at_reload_keeps_the_old_configuration(noted: Shop) -> None:
@@ -243,7 +243,7 @@ def test_a_mistake_at_reload_keeps_the_old_configuration(noted: Shop) -> None:
     (noted.folder / "rules" / "rules.yaml").write_text(good)
     daemon.send_signal(signal.SIGHUP)
     for line in daemon.stderr:
-        if "event=reloaded" in line:
+        if '"event": "reloaded"' in line:
             break
     daemon.send_signal(signal.SIGTERM)
     daemon.communicate(timeout=30)
@@ -256,7 +256,7 @@ def test_a_dry_daemon_writes_nothing(noted: Shop) -> None:
     daemon = noted.start("run", "--mode", "dry")
     assert daemon.stderr is not None
     for line in daemon.stderr:
-        if "event=tended" in line:
+        if '"event": "tended"' in line:
             break
     daemon.send_signal(signal.SIGTERM)
     daemon.communicate(timeout=30)

@@ -32,7 +32,7 @@ def hurried(base: float) -> Callable[[], datetime]:
 
 def main(config: Path, base: float) -> None:
     set_up_logs("info")
-    daemon.DUE_EVERY = timedelta(seconds=0.2)
+    daemon.DUE_EVERY = daemon.BEAT_EVERY = timedelta(seconds=0.2)
 
     def opened() -> Sequence[Client] | None:
         loaded = load(config, {})

@@ -20,6 +20,7 @@ from connector.store.database import locked
 from connector.store.errors import Locked
 from tests.conftest import World, is_write
 from tests.connector.daemon_process import hurried
+from tests.monitor import listening
 
 RULES = """
     - id: welcome
@@ -79,7 +80,7 @@ def daemon(world: World, base: float) -> Iterator[Daemon]:
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True)
     running = Daemon(process)
     try:
-        running.wait_for("event=started")
+        running.wait_for('"event": "started"')
         yield running
     finally:
         process.kill()
@@ -124,7 +125,7 @@ def test_told_to_stop_it_finishes_what_is_in_hand(hasty: tuple[World, float]) ->
         order = world.store.add_order()
         assert came.wait(LONG)
         running.process.send_signal(signal.SIGTERM)
-        running.wait_for("name=SIGTERM")
+        running.wait_for('"name": "SIGTERM"')
         assert running.process.poll() is None
         world.store.faults.release()
         assert running.end() == 0
@@ -139,7 +140,7 @@ def test_on_a_hangup_it_reads_its_rules_anew(hasty: tuple[World, float]) -> None
         rules = world.folder / "rules" / "rules.yaml"
         rules.write_text(rules.read_text().replace("Hello", "Good day"))
         running.process.send_signal(signal.SIGHUP)
-        running.wait_for("event=started", times=2)
+        running.wait_for('"event": "started"', times=2)
         order = world.store.add_order()
         until(lambda: len(world.notes(order)) == 2, world.store)
         assert world.notes(order) == ["Good day", "And welcome"]
@@ -155,6 +156,22 @@ def test_what_is_wrong_on_disk_leaves_the_old_rules_in_force(hasty: tuple[World,
         order = world.store.add_order()
         until(lambda: len(world.notes(order)) == 2, world.store)
         assert world.notes(order) == ["Hello", "And welcome"]
+
+
+def test_it_has_a_heartbeat_for_as_long_as_all_is_well(hasty: tuple[World, float]) -> None:
+    world, base = hasty
+    with listening() as monitor:
+        config = world.folder / "config.yaml"
+        config.write_text(f"{config.read_text()}\nheartbeat: {monitor.url}\n")
+        with daemon(world, base) as running:
+            assert monitor.wait_for(2, LONG)
+            world.store.stop()
+            running.wait_for("store set aside")
+            silent_since = len(monitor.beats)
+            running.wait_for("store set aside", times=2)
+            assert len(monitor.beats) <= silent_since + 1  # one may have been on its way
+            world.store.start()
+            assert monitor.wait_for(silent_since + 3, LONG)
 
 
 def test_a_second_run_on_the_same_state_is_turned_away(tmp_path: Path) -> None:

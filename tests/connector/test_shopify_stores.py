@@ -20,17 +20,19 @@ from connector.config import StoreConfig
 from connector.cycle import Report, run_cycle
 from connector.loading import Loaded, load
 from connector.opening import Client, open_client
+from connector.poller import Progress
 from connector.shop import Clock
 from connector.staff import Staff
 from connector.store import followups, orders, stores
+from connector.store.followups import Followup
 from connector.store.stores import StoreState
-from tests.conftest import MONDAY
+from tests.conftest import MONDAY, indent
 
 STORE = """
   - id: {id}
     platform: shopify
     url: {url}
-    access_token: shpat_sandbox
+    {access}
 """
 ON_PLACED = "- { id: welcome, trigger: order.placed, actions: [ { add_note: Hello } ] }"
 ON_ABANDONED = "- { id: forgotten, trigger: checkout.abandoned, actions: [ { notify_staff: Somebody left } ] }"
@@ -43,15 +45,18 @@ class Street:
     folder: Path
     clock: MovableClock
     shops: dict[str, ShopifySandbox]
+    access: str = "access_token: shpat_sandbox"
+    timeout: float = 2.0
     told: list[str] = field(default_factory=list)
     client: Client | None = None
 
     def open(self, rules: str) -> None:
         self.close()
-        listed = "".join(STORE.format(id=name, url=shop.url) for name, shop in self.shops.items())
+        listed = "".join(STORE.format(id=name, url=shop.url, access=self.access) for name, shop in self.shops.items())
         (self.folder / "rules").mkdir(exist_ok=True)
-        (self.folder / "rules" / "rules.yaml").write_text(f"version: 1\nrules:\n  {dedent(rules).strip()}\n")
+        (self.folder / "rules" / "rules.yaml").write_text(f"version: 1\nrules:\n{indent(dedent(rules).strip())}\n")
         config = f"version: 1\ntimezone: Asia/Jerusalem\nstaff: ['json://127.0.0.1:9']\nstores:{listed}"
+        (self.folder / "config.yaml").touch(mode=0o600)  # it holds a token
         (self.folder / "config.yaml").write_text(config)
         loaded = load(self.folder / "config.yaml", {})
         assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
@@ -63,10 +68,13 @@ class Street:
             self.client.close()
             self.client = None
 
-    def run(self, name: str = "mugs", stop: threading.Event | None = None) -> Report:
+    def run(self, name: str = "mugs", stop: threading.Event | None = None, progress: Progress | None = None) -> Report:
         assert self.client is not None
         [shop] = [shop for shop in self.client.shops if shop.id == name]
-        return run_cycle(shop, stop or threading.Event())
+        return run_cycle(shop, stop or threading.Event(), progress=progress)
+
+    def later(self, **span: float) -> None:
+        self.clock.advance(timedelta(**span))
 
     def state(self, name: str = "mugs") -> StoreState:
         assert self.client is not None
@@ -79,13 +87,16 @@ class Street:
             return len(orders.load(connection, name, ids))
 
     def planned(self) -> int:
+        return len(self.rows())
+
+    def rows(self) -> list[Followup]:
         assert self.client is not None
         with self.client.database.read() as connection:
-            return len(followups.in_state(connection, ["pending", "done", "skipped", "held", "failed", "unknown"]))
+            return followups.in_state(connection, ["pending", "done", "skipped", "held", "failed", "unknown"])
 
     def _adapter(self, config: StoreConfig, clock: Clock) -> StoreAdapter:
         settings = config.plain_settings()
-        return create(config.platform, **settings, clock=clock, timeout=2.0, sleep=lambda seconds: None)
+        return create(config.platform, **settings, clock=clock, timeout=self.timeout, sleep=lambda seconds: None)
 
     def _tell(self, urls: object, title: str, body: str) -> bool:
         self.told.append(body)

@@ -271,6 +271,28 @@ def test_a_template_that_no_rule_uses_is_checked_too() -> None:
     assert len(problems_of("actions: [ { add_note: a } ]", templates={"gift": {"en": "{{ nothing }}"}})) == 1
 
 
+APPROVED = "---\nwhatsapp: { template: gift, parameters: [] }\n---\nHi"
+
+
+@pytest.mark.parametrize(
+    ("send", "cure"),
+    [
+        ("template: gift", "add 'whatsapp:' to the front matter of template 'gift'"),
+        ("text: Hi", "use a 'template'"),
+    ],
+)
+def test_what_is_to_go_by_whatsapp_has_to_name_an_approved_template(send: str, cure: str) -> None:
+    body = f"actions: [ {{ send: {{ {send}, via: [whatsapp, email] }} }} ]"
+    _, (problem,) = load(rule(body), templates={"gift": {"en": "Hi"}}, channels=("email", "whatsapp"))
+    assert problem.endswith(f"WhatsApp takes approved templates only, and none is named here; {cure}")
+
+
+def test_one_language_with_an_approved_template_is_enough_for_whatsapp() -> None:
+    body = "actions: [ { send: { template: gift, via: [whatsapp, email] } } ]"
+    _, problems = load(rule(body), templates={"gift": {"en": "Hi", "he": APPROVED}}, channels=("email", "whatsapp"))
+    assert problems == []
+
+
 def test_a_template_without_any_language_is_missing() -> None:
     (problem,) = problems_of("actions: [ { send: { template: gift } } ]", templates={"gift": {}})
     assert problem.endswith("there is no template 'gift'; write templates/gift/en.md")

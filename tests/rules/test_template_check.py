@@ -133,7 +133,7 @@ def test_a_message_is_checked_in_its_front_matter_and_its_body() -> None:
     source = "---\nsubject: Order {{ order.nubmer }}\nsbject: x\n---\nHello\n{{ itens.here }}\n"
     assert [str(problem) for problem in sorted(check_message(source, "templates/hi/en.md"))] == [
         "templates/hi/en.md:2:19: subject: there is no 'nubmer' in 'order'; did you mean 'number'?",
-        "templates/hi/en.md:3:1: there is no 'sbject' here, only subject, sms, whatsapp",
+        "templates/hi/en.md:3:1: there is no key 'sbject'; did you mean 'subject'?",
         "templates/hi/en.md:6:4: there is no 'itens' here; did you mean 'items'?",
     ]
 
@@ -141,18 +141,104 @@ def test_a_message_is_checked_in_its_front_matter_and_its_body() -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("---\nsubject: Hi\nHello", "a.md:1:1: the front matter that begins here is not closed; put '---' below it"),
-        ("---\nsubject: Hi\n---\n\n", "a.md:1:1: the message is empty; write it below the front matter"),
+        ("---\nsubject: Hi\nHello", "en.md:1:1: the front matter that begins here is not closed; put '---' below it"),
+        ("---\nsubject: Hi\n---\n\n", "en.md:1:1: the message is empty; write it below the front matter"),
         (
             "---\nsubject: {{ order.number }}\n---\nHi",
-            "a.md:2:11: a key is plain text, not a list or mapping; put text with braces in quotes",
+            "en.md:2:11: a key is plain text, not a list or mapping; put text with braces in quotes",
         ),
-        ("---\nsubject: [a]\n---\nHi", "a.md:2:10: subject: write a text, in quotes if it begins with '{'"),
-        ("---\njust words\n---\nHi", "a.md:2:1: write the front matter as 'subject: …'"),
+        ("---\nsubject: [a]\n---\nHi", "en.md:2:10: subject: expected text, got a list"),
+        ("---\njust words\n---\nHi", "en.md:2:1: write the front matter as 'subject: …'"),
     ],
 )
 def test_broken_front_matter_is_told(source: str, problem: str) -> None:
-    assert [str(found) for found in check_message(source, "a.md")] == [problem]
+    assert [str(found) for found in check_message(source, "en.md")] == [problem]
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("hebrew.md", "there is no language 'hebrew'; name the file by 'he.md'"),
+        ("xx-YY.md", "there is no language 'xx-YY'; name the file by a code such as 'he.md' or 'pt-BR.md'"),
+        ("en-XX.md", "there is no language 'en-XX'; name the file by 'en.md'"),
+    ],
+)
+def test_a_file_that_is_named_by_no_language_is_told(file: str, sentence: str) -> None:
+    assert [str(found) for found in check_message("Hi", f"templates/hi/{file}")] == [
+        f"templates/hi/{file}:1:1: {sentence}"
+    ]
+
+
+@pytest.mark.parametrize("file", ["he.md", "iw.md", "pt-BR.md", "pt_br.md", "zh-CN.md", "sr-Latn.md"])
+def test_a_language_may_be_written_in_the_ways_that_are_common(file: str) -> None:
+    assert check_message("Hi", file) == []
+
+
+@pytest.mark.parametrize(
+    ("whatsapp", "problem"),
+    [
+        ("{ parameters: [a] }", "en.md:2:11: whatsapp: 'template' is missing"),
+        ("{ template: Review request }", "the name of an approved template is small letters a-z, digits and '_'"),
+        ("{ template: hi, language: klingon }", "whatsapp.language: there is no language 'klingon'"),
+        ("{ template: hi, parametres: [a] }", "there is no key 'parametres'; did you mean 'parameters'?"),
+        (
+            '{ template: hi, parameters: ["{{ order.nubmer }}"] }',
+            "whatsapp.parameters.0: there is no 'nubmer' in 'order'",
+        ),
+    ],
+)
+def test_mistakes_about_an_approved_template_are_told(whatsapp: str, problem: str) -> None:
+    (found,) = check_message(f"---\nwhatsapp: {whatsapp}\n---\nHi", "en.md")
+    assert found.line == 2
+    assert problem in str(found)
+
+
+def test_a_template_of_300_kilobytes_is_told_to_be_too_long() -> None:
+    (found,) = check_message("---\nsubject: Hi\n---\n" + "x" * 300_000, "templates/hi/en.md")
+    assert str(found) == "templates/hi/en.md:1:1: the template is over 100,000 characters long; shorten it"
+
+
+# --- plurals ------------------------------------------------------------------------------------------------
+
+COUNT = "{{ items | length | plural(%s) }}"
+
+
+@pytest.mark.parametrize(
+    ("locale", "forms"),
+    [
+        (None, "other='x'"),
+        ("en", "one='a', other='b'"),
+        ("ru", "one='a', few='b', many='c'"),
+        ("he", "one='a', other='b'"),
+        ("ar-EG", "one='a', few='b', many='c', other='d'"),
+    ],
+)
+def test_the_forms_that_a_language_needs_are_enough(locale: str | None, forms: str) -> None:
+    assert check_text(COUNT % forms, (), locale) == []
+
+
+@pytest.mark.parametrize(
+    ("locale", "forms", "message"),
+    [
+        (None, "one='a'", "'plural' needs other= too"),
+        ("ru", "one='a', other='b'", "'plural' needs few= and many= too in 'ru'"),
+        ("ar", "one='a', other='b'", "'plural' needs few= and many= too in 'ar'"),
+        ("en", "ohter='b', one='a', other='c'", "'plural' has no 'ohter'; did you mean 'other'?"),
+        ("en", "'a', one='b', other='c'", "write the forms by their names: plural(one='# parcel', other='# parcels')"),
+    ],
+)
+def test_a_form_that_is_missing_or_unknown_is_told(locale: str | None, forms: str, message: str) -> None:
+    assert [flaw.message for flaw in check_text(COUNT % forms, (), locale)] == [message]
+
+
+def test_a_plural_of_what_is_no_number_is_told() -> None:
+    (flaw,) = check_text("{{ order.number | plural(other='#') }}")
+    assert flaw.message == "'plural' needs a number such as items | length, not 'order.number'"
+
+
+def test_a_template_is_checked_with_the_forms_of_its_files_language() -> None:
+    (found,) = check_message("\n" + COUNT % "one='a', other='b'", "templates/hi/ru.md")
+    assert str(found) == "templates/hi/ru.md:2:21: 'plural' needs few= and many= too in 'ru'"
 
 
 WORDS = ("{{", "}}", "{%", "%}", " order", "total", " if ", " for ", " in ", "items", "endfor", "money", "set", "[0]")
@@ -162,4 +248,4 @@ PIECES = st.sampled_from([*WORDS, *"|().x=", "\n"])
 @given(st.text(max_size=60) | st.lists(PIECES, max_size=25).map("".join))
 def test_no_template_makes_the_check_raise(source: str) -> None:
     check_text(source)
-    check_message(source, "a.md")
+    check_message(source, "en.md")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from adapters.model import Customer, LineItem, Money, Order, Shipment
+from rules.messages import render_template
 from rules.template_language import LONGEST_OUTPUT, LONGEST_SOURCE, GivenCoupon, Store
-from rules.templates import Context, Markup, RenderError, choose_locale, render_message, render_text
+from rules.templates import Context, Markup, RenderError, render_text
+from tests.rules.pages import Tags
 
 DANA = Customer(first_name="Dana", last_name="Levi")
 NOBODY = Customer()
@@ -54,6 +55,16 @@ def about(
 
 def text(source: str, context: Context | None = None, markup: Markup = "plain") -> str:
     return render_text(source, context or about(), markup)
+
+
+def message(source: str, context: Context, markup: Markup, *, name: str = "message") -> tuple[str | None, str]:
+    """A Markdown template's subject and body, in the context's language."""
+    made = render_template({context.locale: source}, [context.locale], context, name=name)
+    return made.subject, made.html_fragment if markup == "html" else made.plain
+
+
+def body(source: str, context: Context, markup: Markup) -> str:
+    return message(source, context, markup)[1]
 
 
 # --- values ---------------------------------------------------------------------------------------------
@@ -142,13 +153,13 @@ def test_a_text_without_gaps_stays_as_its_author_wrote_it() -> None:
 
 @pytest.mark.parametrize("markup", ["html", "plain"])
 def test_a_link_to_a_missing_address_keeps_its_text(markup: Markup) -> None:
-    body = render_message("Please [track it]({{ shipment.tracking_url }}).", about(), markup).body
-    assert body in ("<p>Please track it.</p>", "Please track it.")
+    page = body("Please [track it]({{ shipment.tracking_url }}).", about(), markup)
+    assert page in ("<p>Please track it.</p>", "Please track it.")
 
 
 def test_emphasis_around_a_missing_name_goes_with_it() -> None:
-    assert render_message("Hi **{{ customer.first_name }}**,", about(NOBODY), "html").body == "<p>Hi,</p>"
-    assert render_message("# {{ customer.first_name }}, thanks", about(NOBODY), "html").body == "<h1>Thanks</h1>"
+    assert body("Hi **{{ customer.first_name }}**,", about(NOBODY), "html") == "<p>Hi,</p>"
+    assert body("# {{ customer.first_name }}, thanks", about(NOBODY), "html") == "<h1>Thanks</h1>"
     assert text("<b>{{ customer.first_name }}</b>, thanks", about(NOBODY), "html") == "Thanks"
 
 
@@ -169,50 +180,31 @@ def test_control_characters_and_line_breaks_leave_a_name() -> None:
 def test_a_customers_note_keeps_its_lines() -> None:
     context = about(note="Ring twice.\r\n# Thanks\n\n    bye")
     assert text("{{ order.customer_note }}", context) == "Ring twice.\n# Thanks\n\nbye"
-    body = render_message("> {{ order.customer_note }}", context, "html").body
-    assert "Ring twice.<br />\n# Thanks<br />\n<br />\nbye" in body
-    assert "<h1>" not in body
-    assert "<code>" not in body
+    page = body("> {{ order.customer_note }}", context, "html")
+    assert "Ring twice.<br />\n# Thanks<br />\n<br />\nbye" in page
+    assert "<h1>" not in page
+    assert "<code>" not in page
 
 
 def test_a_name_injects_neither_markdown_nor_html() -> None:
     context = about(Customer(first_name="[x](https://evil.example.com) **b** `c` <i>d</i> &amp; ![i](j)"))
-    body = render_message("Hi {{ customer.first_name }}, *you*", context, "html").body
-    assert body == (
+    page = body("Hi {{ customer.first_name }}, *you*", context, "html")
+    assert page == (
         "<p>Hi [x](https://evil.example.com) **b** `c` &lt;i&gt;d&lt;/i&gt; &amp;amp; ![i](j), <em>you</em></p>"
     )
 
 
 def test_a_value_in_a_code_span_is_shown_as_it_is() -> None:
-    assert render_message("`{{ order.number }}`", about(), "html").body == "<p><code>#1007</code></p>"
+    assert body("`{{ order.number }}`", about(), "html") == "<p><code>#1007</code></p>"
 
 
 def test_an_address_from_data_is_linked_and_one_that_runs_code_is_not() -> None:
     source = "[Track]({{ shipment.tracking_url }})"
     good = about(shipment=Shipment(id="1", tracking_url="https://post.example.org/?a=b_c&d=(x)"))
     evil = about(shipment=Shipment(id="1", tracking_url="JavaScript:alert(1)"))
-    assert render_message(source, good, "html").body == (
-        '<p><a href="https://post.example.org/?a=b_c&amp;d=(x)">Track</a></p>'
-    )
-    assert render_message(source, good, "plain").body == "Track (https://post.example.org/?a=b_c&d=(x))"
-    assert render_message(source, evil, "html").body == "<p>Track</p>"
-
-
-class Tags(HTMLParser):
-    """Collects the tags of a page and its text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[str] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
+    assert body(source, good, "html") == ('<p><a href="https://post.example.org/?a=b_c&amp;d=(x)">Track</a></p>')
+    assert body(source, good, "plain") == "Track (https://post.example.org/?a=b_c&d=(x))"
+    assert body(source, evil, "html") == "<p>Track</p>"
 
 
 NASTY = st.lists(
@@ -222,21 +214,23 @@ NASTY = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)  # The machine may be busy.
 @given(NASTY | st.text(max_size=30))
 def test_no_data_becomes_a_tag_or_a_link(name: str) -> None:
     context = about(Customer(first_name=name, last_name="x"))
-    body = render_message("Dear {{ customer.first_name }} {{ customer.last_name }}, *hi*", context, "html").body
-    assert Tags(body).tags == ["p", "em"]
+    page = body("Dear {{ customer.first_name }} {{ customer.last_name }}, *hi*", context, "html")
+    assert Tags(page).tags == ["p", "em"]
     note = render_text("<b>{{ customer.first_name }}</b> {{ customer.last_name }}", context, "html")
     assert set(Tags(note).tags) <= {"b"}
 
 
+@settings(deadline=None)  # The machine may be busy.
 @given(NASTY)
 def test_data_arrives_as_it_is_but_for_its_spaces(name: str) -> None:
     context = about(Customer(first_name=name))
     wanted = " ".join(name.split())
     assert text("[x{{ customer.first_name }}x]", context) == f"[x{wanted}x]"
-    assert Tags(render_message("x{{ customer.first_name }}x", context, "html").body).text == f"x{wanted}x"
+    assert Tags(body("x{{ customer.first_name }}x", context, "html")).text == f"x{wanted}x"
 
 
 def test_a_template_that_looks_like_our_own_tokens_is_left_alone() -> None:
@@ -271,35 +265,35 @@ Bye,
 
 
 def test_a_message_is_html_with_its_subject() -> None:
-    message = render_message(MESSAGE, about(signed_by="Tal"), "html")
-    assert message.subject == "Your order #1007, Dana"
-    assert message.body.startswith("<h1>Hello Dana</h1>\n<p>We packed:</p>\n<ul>\n<li>Green tea</li>")
-    assert '<a href="https://tea.example.com">Our shop</a>' in message.body
-    assert message.body.endswith("<p>Bye,<br />\nTal</p>")
+    subject, page = message(MESSAGE, about(signed_by="Tal"), "html")
+    assert subject == "Your order #1007, Dana"
+    assert page.startswith("<h1>Hello Dana</h1>\n<p>We packed:</p>\n<ul>\n<li>Green tea</li>")
+    assert '<a href="https://tea.example.com">Our shop</a>' in page
+    assert page.endswith("<p>Bye,<br />\nTal</p>")
 
 
 def test_the_same_message_is_readable_as_plain_text() -> None:
-    assert render_message(MESSAGE, about(signed_by="Tal"), "plain").body == (
+    assert body(MESSAGE, about(signed_by="Tal"), "plain") == (
         "Hello Dana\n\nWe packed:\n- Green tea\n- a small gift\n  1. one\n  2. two\n\n> Quoted\n\n"
         "Our shop (https://tea.example.com) or https://help.example.com,\nlogo\n\n---\n\nBye,\nTal"
     )
 
 
 def test_html_in_markdown_is_shown_and_not_obeyed() -> None:
-    assert render_message("<script>x</script>", about(), "html").body == "<p>&lt;script&gt;x&lt;/script&gt;</p>"
+    assert body("<script>x</script>", about(), "html") == "<p>&lt;script&gt;x&lt;/script&gt;</p>"
 
 
 def test_a_message_may_do_without_front_matter() -> None:
-    assert render_message("Hi", about(), "plain") == (None, "Hi")
+    assert message("Hi", about(), "plain") == (None, "Hi")
 
 
 def test_a_subject_is_one_line_without_escapes() -> None:
     source = "---\nsubject: |\n  {{ store.name }}\n  for {{ customer.first_name }}\n---\nHi\n"
-    assert render_message(source, about(Customer(first_name="<D>")), "html").subject == "Tea & Co for <D>"
+    assert message(source, about(Customer(first_name="<D>")), "html")[0] == "Tea & Co for <D>"
 
 
 def test_a_byte_order_mark_and_windows_newlines_do_not_hide_the_front_matter() -> None:
-    assert render_message("\ufeff---\r\nsubject: Hi\r\n---\r\nBody\r\n", about(), "plain") == ("Hi", "Body")
+    assert message("\ufeff---\r\nsubject: Hi\r\n---\r\nBody\r\n", about(), "plain") == ("Hi", "Body")
 
 
 # --- errors ---------------------------------------------------------------------------------------------
@@ -329,7 +323,7 @@ def test_a_template_that_cannot_be_worked_out_says_where_and_why(source: str, er
 
 def test_an_error_in_a_message_counts_the_lines_of_its_file() -> None:
     with pytest.raises(RenderError) as caught:
-        render_message("---\nsubject: Hi\n---\nHello\n{{ nothing }}", about(), "html", name="thanks/en.md")
+        message("---\nsubject: Hi\n---\nHello\n{{ nothing }}", about(), "html", name="thanks")
     assert (caught.value.template, caught.value.line) == ("thanks/en.md", 5)
 
 
@@ -362,35 +356,6 @@ def test_what_would_grow_without_bounds_is_stopped(source: str) -> None:
         text(source, about(note="x" * (LONGEST_OUTPUT // 2 + 1)))
 
 
-# --- languages --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("available", "wanted", "chosen"),
-    [
-        (["en", "he", "he-IL"], ["he-IL"], "he-IL"),
-        (["en", "he"], ["he-IL"], "he"),
-        (["en", "he"], ["he_IL"], "he"),
-        (["en", "he"], ["iw"], "he"),
-        (["en", "iw"], ["he"], "iw"),
-        (["en", "pt_BR"], ["PT-br"], "pt_BR"),
-        (["en", "pt-BR"], ["pt"], "pt-BR"),
-        (["en", "he"], [None, "he"], "he"),
-        (["en", "he"], ["fr", "he"], "he"),
-        (["en", "ru"], ["fr", "de"], "en"),
-        (["ru", "ar"], ["fr"], "ar"),
-        (["he", "en"], ["he_IL.UTF-8"], "he"),
-    ],
-)
-def test_the_language_that_suits_best_is_chosen(available: list[str], wanted: list[str | None], chosen: str) -> None:
-    assert choose_locale(available, wanted) == chosen
-
-
-def test_without_any_language_there_is_nothing_to_choose() -> None:
-    with pytest.raises(ValueError, match="no locale"):
-        choose_locale([], ["en"])
-
-
 def test_rendering_leaves_its_order_untouched() -> None:
     context = about(Customer(first_name="a\nb"))
     before = replace(context.order)
@@ -400,5 +365,5 @@ def test_rendering_leaves_its_order_untouched() -> None:
 
 @pytest.mark.parametrize(("locale", "runs"), [("he-IL", '<div dir="rtl">'), ("ar", '<div dir="rtl">'), ("ru", "<p>")])
 def test_a_message_in_hebrew_or_arabic_runs_from_right_to_left_in_any_mail(locale: str, runs: str) -> None:
-    assert render_message("{{ order.number }}", about(locale=locale), "html").body.startswith(runs)
-    assert "rtl" not in render_message("{{ order.number }}", about(locale=locale), "plain").body
+    assert body("{{ order.number }}", about(locale=locale), "html").startswith(runs)
+    assert "rtl" not in body("{{ order.number }}", about(locale=locale), "plain")

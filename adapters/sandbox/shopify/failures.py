@@ -22,7 +22,7 @@ _EMPTY: dict[str, Any] = {
 _COST = {
     "requestedQueryCost": 100,
     "actualQueryCost": None,
-    "throttleStatus": {"maximumAvailable": 2000.0, "currentlyAvailable": 12, "restoreRate": 100.0},
+    "throttleStatus": {"maximumAvailable": 40000.0, "currentlyAvailable": 12, "restoreRate": 2000.0},
 }
 
 

@@ -81,6 +81,7 @@ def upgrade() -> None:
         sa.Column("past", sa.Boolean(), nullable=False),
         sa.Column("ask_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("missing_since", tables.Utc(timezone=True), nullable=True),
+        sa.Column("erased", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("store", "id", name=op.f("pk_orders")),
     )
     op.create_index(
@@ -162,5 +163,17 @@ def upgrade() -> None:
         sa.Column("retry_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("skew", sa.Float(), nullable=True),
         sa.Column("refused_at", tables.Utc(timezone=True), nullable=True),
+        sa.Column("tidied_at", tables.Utc(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stores")),
+    )
+    op.create_table(
+        "suppressions",
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("forgotten", sa.Boolean(), nullable=False),
+        sa.Column("along_with", sa.Text(), nullable=True),
+        sa.Column("at", tables.Utc(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("mark", name=op.f("pk_suppressions")),
     )

@@ -1,0 +1,151 @@
+"""Everything that is tried, as jobs that can run side by side, each in a process of its own."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from connector.observe import set_up_logs
+from torture import crashes, faults, hardships, overload
+from torture.postgres import postgresql
+from torture.scene import Count
+from torture.stalls import STALLS
+from torture.worker import Leaked, started
+
+SQLITE = "sqlite:///aftersale.db"
+DATABASES = ("sqlite", "postgresql")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to try: `chapter` is the line of the table that it counts in."""
+
+    chapter: str
+    name: str
+    do: Callable[[], Count]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a job, how often something leaked in it, and in how many seconds."""
+
+    job: Job
+    count: Count
+    leaked: int
+    seconds: float
+
+
+def perform(job: Job) -> Done:
+    """Do a job. An error in it is a violation like any other."""
+    set_up_logs("critical")
+    begun = time.monotonic()
+    leaked = 0
+    try:
+        count = job.do()
+    except Exception as error:  # noqa: BLE001  whatever breaks is told in the table, and the other jobs go on
+        leaked = int(isinstance(error, Leaked))
+        count = Count(wrong=[f"{job.name}: {''.join(traceback.format_exception(error))}"])
+    return Done(job, count, leaked, time.monotonic() - begun)
+
+
+def every(scale: float = 1.0) -> list[Job]:
+    """All jobs, the long ones first. `scale` shrinks what is done in numbers."""
+    return [
+        *_crashes(scale),
+        *_overload(scale),
+        *_faults(scale),
+        *_stories(scale),
+        *_hardships(),
+    ]
+
+
+def _crashes(scale: float) -> Iterator[Job]:
+    for dialect in STALLS:
+        for kind in DATABASES:
+            where = f"{dialect}, {kind}"
+            yield Job("killed at each point in turn", where, partial(on, kind, crashes.in_turn, dialect))
+            yield Job("first walk killed at each point", where, partial(on, kind, crashes.of_first_walk, dialect))
+            for seed in range(1, 5):
+                kills = round(50 * scale)
+                random = partial(crashes.at_random, seed=seed, kills=kills)
+                yield Job("killed at random", f"{where}, seed {seed}", partial(on, kind, random, dialect))
+            really = partial(crashes.at_random, seed=7, kills=round(25 * scale), runner=started)
+            yield Job("the started command, killed at random", where, partial(on, kind, really, dialect))
+
+
+def _faults(scale: float) -> Iterator[Job]:
+    for dialect in STALLS:
+        parts = 6
+        for part in range(parts):
+            share = partial(faults.one_at_a_time, dialect, part, round(parts / scale))
+            yield Job("each request × each fault", f"{dialect}, part {part + 1}", share)
+        for seed in range(1, 3):
+            yield Job("mixed faults over a week", f"{dialect}, seed {seed}", partial(faults.a_week, dialect, seed))
+
+
+def _stories(scale: float) -> Iterator[Job]:
+    for dialect in STALLS:
+        for seed in range(1, 3):
+            yield Job(
+                "random stories", f"{dialect}, seed {seed}", partial(told_stories, dialect, seed, round(30 * scale))
+            )
+
+
+def _hardships() -> Iterator[Job]:
+    for name in ("disk_full", "read_only_file", "locked_file", "daylight_saving", "two_daemons"):
+        yield Job("disk, database, clock", name, getattr(hardships, name))
+    for dialect in STALLS:
+        yield Job("disk, database, clock", f"clock_jumps, {dialect}", partial(hardships.clock_jumps, dialect))
+    yield Job("disk, database, clock", "two_daemons, postgresql", partial(on, "postgresql", hardships.two_daemons))
+    yield Job("disk, database, clock", "read_only_postgresql", partial(_with_server, hardships.read_only_postgresql))
+    yield Job("PostgreSQL restarted under the run", "", partial(_with_server, hardships.postgresql_restarted))
+
+
+def _overload(scale: float) -> Iterator[Job]:
+    yield Job("overload", "100,000 changed at once", partial(overload.changed_at_once, round(100_000 * scale)))
+    yield Job("overload", "10,000 due at once", partial(overload.due_at_once, round(10_000 * scale)))
+    yield Job("overload", "a store that answers in 30 s", partial(overload.slow_store, max(12, 30 * scale)))
+    yield Job("overload", "back-off", overload.back_off)
+
+
+def told_stories(dialect: str, seed: int, examples: int, steps: int = 25) -> Count:
+    """So many random stories; the one that breaks a law is raised, shrunk and readable."""
+    import hypothesis
+    from hypothesis.stateful import run_state_machine_as_test
+
+    from torture import stories
+
+    machine = stories.ShopifyStory if dialect == "shopify" else stories.Story
+    settings = hypothesis.settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    run_state_machine_as_test(hypothesis.seed(seed)(machine), settings=settings)
+    return Count(tried=examples)
+
+
+def on(kind: str, do: Callable[..., Count], *before: object) -> Count:
+    """Try something on a new state in that kind of database."""
+    with _database(kind) as url:
+        return do(*before, url)
+
+
+@contextmanager
+def _database(kind: str) -> Iterator[str]:
+    if kind == "sqlite":
+        yield SQLITE
+        return
+    with postgresql() as server, server.database() as url:
+        yield url
+
+
+def _with_server(do: Callable[..., Count]) -> Count:
+    with postgresql() as server:
+        return do(server)

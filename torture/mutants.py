@@ -1,0 +1,280 @@
+"""`python -m torture.mutants [NAME…]`: seeded bugs, one at a time in a copy of the tree; the net has to catch each.
+
+Exit 1 if one survives. A bug is a search and a replacement; the text has to stand in the file exactly once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from torture.worker import ROOT
+
+COPIED = ("adapters", "rules", "connector", "tests", "torture", "bench", "pyproject.toml", "README.md")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A bug, and the tests that are to catch it: files of the suite, each with `::` and a test if one is enough."""
+
+    name: str
+    file: str
+    search: str
+    replacement: str
+    net: tuple[str, ...]
+
+
+CRASHES = "tests/torture/test_crashes.py"
+FAULTS = "tests/torture/test_faults.py"
+STORIES = "tests/torture/test_stories.py"
+OVERLOAD = "tests/torture/test_overload.py"
+HARDSHIPS = "tests/torture/test_hardships.py"
+
+MUTANTS = (
+    Mutant(
+        "the intent is not recorded before the call",
+        "connector/acting.py",
+        '        state="unknown",\n',
+        '        state="pending",\n',
+        (CRASHES, FAULTS),
+    ),
+    Mutant(
+        "an unknown outcome is tried again without a look-up",
+        "connector/settling.py",
+        "    answer = _ask(shop, row)\n    now",
+        "    answer: Settlement = Absent()\n    now",
+        (FAULTS,),
+    ),
+    Mutant(
+        "an absence is believed at once",
+        "connector/settling.py",
+        "SETTLES_AFTER = timedelta(minutes=10)",
+        "SETTLES_AFTER = timedelta(0)",
+        ("tests/connector/test_never_twice.py",),
+    ),
+    Mutant(
+        "the cursor has no overlap",
+        "adapters/woocommerce/walk.py",
+        "OVERLAP = timedelta(minutes=5)",
+        "OVERLAP = timedelta(minutes=-5)",
+        (FAULTS, "tests/adapters/test_woocommerce_walk.py"),
+    ),
+    Mutant(
+        "the cursor moves before its page is stored",
+        "connector/poller.py",
+        "                ingested = ingest(connection, shop, page.orders, now, state.past_until)\n",
+        "                stores.update(connection, shop.id, cursor=page.cursor)\n                connection.commit()\n"
+        "                ingested = ingest(connection, shop, page.orders, now, state.past_until)\n",
+        (CRASHES, HARDSHIPS, "tests/connector/test_polling.py"),
+    ),
+    Mutant(
+        "one follow-up may be recorded twice",
+        "connector/reconciler.py",
+        "            if row is None:\n",
+        "            if row is None or row.final:\n",
+        (STORIES, "tests/connector/test_reconciler.py"),
+    ),
+    Mutant(
+        "the unique key is missing",
+        "connector/store/tables.py",
+        '    sa.UniqueConstraint("store", "rule", "subject", "step", "action"),\n',
+        "",
+        ("tests/connector/test_state.py",),
+    ),
+    Mutant(
+        "names are not escaped",
+        "rules/templates.py",
+        "    return str(escape(text))\n",
+        "    return text\n",
+        ("tests/rules/test_templates.py",),
+    ),
+    Mutant(
+        "the claim does not look whether the step is under way",
+        "connector/acting.py",
+        '        if not todo or any(row.state in ("unknown", "held") for row in rows):\n',
+        "        if not todo:\n",
+        (STORIES, "tests/connector/test_steps.py", "tests/connector/test_deciding.py"),
+    ),
+    Mutant(
+        "what has an open outcome beside it is due all the same",
+        "connector/store/followups.py",
+        "        ~_AWAITED,\n",
+        "",
+        (STORIES, FAULTS, "tests/connector/test_never_twice.py"),
+    ),
+    Mutant(
+        "a 5xx is taken for a sure no",
+        "adapters/http.py",
+        "        if answer.status >= 500 or answer.status in",
+        "        if answer.status in",
+        (FAULTS,),
+    ),
+    Mutant(
+        "a reset is taken for a sure no",
+        "adapters/http.py",
+        "            if _surely_not_done(error, body):\n",
+        "            if True:\n",
+        (FAULTS,),
+    ),
+    Mutant(
+        "Retry-After is ignored",
+        "connector/waiting.py",
+        "    if asked is not None:\n",
+        "    if asked is not None and asked < 0:\n",
+        ("tests/connector/test_never_twice.py", "tests/connector/test_brakes.py", "tests/connector/test_cycle.py"),
+    ),
+    Mutant(
+        "the past fires",
+        "connector/ingest.py",
+        "past if is_past else present",
+        "present",
+        (CRASHES, "tests/connector/test_baseline.py"),
+    ),
+    Mutant(
+        "what expired is done all the same",
+        "connector/store/followups.py",
+        "followups.c.expires_at < now",
+        "followups.c.expires_at < followups.c.due_at",
+        ("tests/connector/test_brakes.py",),
+    ),
+    Mutant(
+        "business hours are not looked at",
+        "connector/acting.py",
+        "    return next_open(latest, judged.wanted.step.send_between, shop.calendar)\n",
+        "    return now\n",
+        ("tests/connector/test_brakes.py", "tests/connector/test_look_again.py", "tests/connector/test_clocks.py"),
+    ),
+    Mutant(
+        "one person's follow-ups are acted on side by side",
+        "connector/acting.py",
+        "        queues.setdefault(step[0].person, []).append(step)\n",
+        "        queues.setdefault(str(len(queues)), []).append(step)\n",
+        ("tests/connector/test_parallel.py",),
+    ),
+    Mutant(
+        "an edited rule is not planned again",
+        "connector/opening.py",
+        "        if is_edited:\n",
+        "        if False:\n",
+        (STORIES, "tests/connector/test_reconciler.py", "tests/connector/test_switch_on.py"),
+    ),
+    Mutant(
+        "Shopify's mark of a try is not written",
+        "adapters/shopify/messages.py",
+        "    trying = _begin(client, order_id, key, claimed)\n",
+        "    trying = claimed\n",
+        (CRASHES, FAULTS),
+    ),
+    Mutant(
+        "the circuit does not hold what is far more than usual",
+        "connector/runner.py",
+        "        if count > limits[rule]:\n",
+        "        if count > limits[rule] * 100:\n",
+        (OVERLOAD,),
+    ),
+    Mutant(
+        "the back-off does not grow",
+        "connector/waiting.py",
+        "FIRST * (1 << min(failures - 1, 10))",
+        "FIRST * 2",
+        (OVERLOAD,),
+    ),
+    Mutant(
+        "the order is not looked at again before acting",
+        "connector/poller.py",
+        "FRESH_FOR = timedelta(seconds=60)",
+        "FRESH_FOR = timedelta(days=1)",
+        ("tests/connector/test_look_again.py",),
+    ),
+    Mutant(
+        "a second run does not look at the lock",
+        "connector/store/sqlite.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        (HARDSHIPS,),
+    ),
+    Mutant(
+        "a person's word that it did not go out is not passed on",
+        "connector/deciding.py",
+        "again=earlier.again + 1",
+        "again=earlier.again",
+        (FAULTS,),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a mutant: the test that caught it, None if none did."""
+
+    mutant: Mutant
+    caught_by: str | None
+    seconds: float
+
+
+def main(names: Sequence[str]) -> int:
+    """Try those whose names have these words in them, or all."""
+    chosen = [mutant for mutant in MUTANTS if not names or any(name in mutant.name for name in names)]
+    survivors = 0
+    for mutant in chosen:
+        verdict = hunt(mutant)
+        survivors += verdict.caught_by is None
+        print(f"{verdict.caught_by or 'SURVIVED':<100} {mutant.name} ({verdict.seconds:.0f} s)", flush=True)
+    print(f"{len(chosen)} seeded bugs, {survivors} survived")
+    return int(survivors > 0)
+
+
+def hunt(mutant: Mutant) -> Verdict:
+    """Let a mutant loose in a copy of the tree, and the net on it."""
+    begun = time.monotonic()
+    with _copy() as tree:
+        file = tree / mutant.file
+        file.write_text(mutated(mutant, file.read_text(encoding="utf-8")), encoding="utf-8")
+        caught_by = next((found for net in mutant.net if (found := _caught(tree, net)) is not None), None)
+    return Verdict(mutant, caught_by, time.monotonic() - begun)
+
+
+def mutated(mutant: Mutant, text: str) -> str:
+    """The file with the bug in it. Raises LookupError unless there is exactly one place for it."""
+    found = text.count(mutant.search) if mutant.search else 0
+    if found != 1:
+        raise LookupError(f"'{mutant.name}' has {found} places in {mutant.file}, not one: the code has moved on")
+    return text.replace(mutant.search, mutant.replacement)
+
+
+def _caught(tree: Path, net: str) -> str | None:
+    """The first test in the net that fails in this tree."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", net]
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    ended = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    if ended.returncode == 0:
+        return None
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ended.stdout, re.MULTILINE)
+    if ended.returncode != 1 or failed is None:
+        raise RuntimeError(f"{net} could not be run: {ended.stdout[-2000:]}{ended.stderr[-2000:]}")
+    return failed[1]
+
+
+@contextmanager
+def _copy() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="aftersale-mutant-") as name:
+        for part in COPIED:
+            source = ROOT / part
+            if source.is_dir():
+                shutil.copytree(source, Path(name, part), ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, Path(name, part))
+        yield Path(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

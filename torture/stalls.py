@@ -1,0 +1,152 @@
+"""The two sandboxes seen alike: orders are placed in them, and what customers and orders received is counted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from adapters.sandbox.clock import Clock
+from adapters.sandbox.server import Request
+from adapters.sandbox.shopify import ShopifySandbox
+from adapters.sandbox.shopify.endpoint import asked
+from adapters.sandbox.woocommerce import WooSandbox
+
+Matcher = Callable[[Request], bool]
+
+
+class Stall(Protocol):
+    """A sandbox store. Orders are named by their ids, as text."""
+
+    dialect: str
+    config: str
+    """The store's keys in config.yaml, beside its `id`."""
+    faults: tuple[tuple[str, bool], ...]
+    """What can go wrong with a request: how, and whether after it took effect."""
+
+    @property
+    def store(self) -> WooSandbox | ShopifySandbox: ...
+    def place(self) -> str: ...
+    def refund(self, order: str) -> None: ...
+    def touch(self, order: str) -> None: ...
+    def received(self, order: str) -> Counter[str]: ...
+    def kind(self, request: Request) -> str: ...
+    def is_write(self, request: Request) -> bool: ...
+
+
+WELL_KNOWN = (
+    *(("reset", False), ("reset", True), ("timeout", False), ("timeout", True), ("late", False), ("truncated", True)),
+    *((status, after) for status in ("500", "502", "503") for after in (False, True)),
+    *((how, False) for how in ("401", "403", "404", "409", "423", "429", "429 later", "empty_list")),
+    *((how, after) for how in ("html", "wrong_json") for after in (False, True)),
+    ("refused", False),
+)
+"""The faults that both platforms know. `429 later` has a Retry-After; `refused` closes the store for a cycle."""
+
+
+class WooStall:
+    """A WooCommerce store."""
+
+    dialect = "woocommerce"
+    faults = (*WELL_KNOWN, ("php_notice", True), ("bom", True))
+
+    def __init__(self, clock: Clock) -> None:
+        self._store = WooSandbox(clock=clock)
+        self._store.start()
+        self.config = f"url: {self._store.url}, consumer_key: ck_sandbox, consumer_secret: cs_sandbox"
+
+    @property
+    def store(self) -> WooSandbox:
+        return self._store
+
+    def place(self) -> str:
+        return str(self._store.add_order())
+
+    def refund(self, order: str) -> None:
+        self._store.refund(int(order))
+
+    def touch(self, order: str) -> None:
+        self._store.edit(int(order), customer_note="Please ring twice")
+
+    def received(self, order: str) -> Counter[str]:
+        coupons = self._store.coupons
+        mails = (mail.body for mail in self._store.mails if mail.order_id == int(order))
+        private = (note.text for note in self._store.notes(int(order)) if not note.customer)
+        tags = (str(meta.value) for meta in self._store.order(int(order)).meta if meta.key == "aftersale_tags")
+        return Counter(
+            [
+                *(f"mail: {_without_codes(body, coupons)}" for body in mails),
+                *(f"note: {text}" for text in private if not text.startswith("Order status changed")),
+                *(f"tag: {tag.strip()}" for value in tags for tag in value.split(",") if tag.strip()),
+            ]
+        )
+
+    def kind(self, request: Request) -> str:
+        path = re.sub(r"\d+", "N", request.path.partition("/wp-json")[2] or request.path)
+        which = [name for name in ("include", "search", "code") if request.params.get(name)]
+        fields = re.findall(rb'"(status|meta_data|customer_note":true)', request.body) if self.is_write(request) else []
+        return " ".join([request.method, path, *which, *sorted({field.decode() for field in fields})])
+
+    def is_write(self, request: Request) -> bool:
+        return request.method != "GET"
+
+
+class ShopifyStall:
+    """A Shopify store, whose messages go out as invoice e-mails."""
+
+    dialect = "shopify"
+    faults = (
+        *WELL_KNOWN,
+        *((how, False) for how in ("402", "430", "THROTTLED", "INTERNAL_SERVER_ERROR", "userErrors", "redirect")),
+        *((how, True) for how in ("bom", "THROTTLED", "INTERNAL_SERVER_ERROR")),
+    )
+
+    def __init__(self, clock: Clock) -> None:
+        self._store = ShopifySandbox(clock=clock, restore_rate=None)
+        self._store.start()
+        self.config = f"url: {self._store.url}, access_token: shpat_sandbox, platform_messages: invoice"
+
+    @property
+    def store(self) -> ShopifySandbox:
+        return self._store
+
+    def place(self) -> str:
+        return self._store.add_order()
+
+    def refund(self, order: str) -> None:
+        self._store.refund(order)
+
+    def touch(self, order: str) -> None:
+        self._store.edit(order, attributes={"gift": "yes"})
+
+    def received(self, order: str) -> Counter[str]:
+        coupons = self._store.coupons
+        mails = (mail.custom_message or "" for mail in self._store.invoices if _number(mail.order_id) == order)
+        return Counter(
+            [
+                *(f"mail: {_without_codes(body, coupons)}" for body in mails),
+                *(f"note: {line}" for line in (self._store.note(order) or "").splitlines() if line),
+                *(f"tag: {tag}" for tag in self._store.tags(order)),
+            ]
+        )
+
+    def kind(self, request: Request) -> str:
+        return asked(request).operation or f"{request.method} {request.path}"
+
+    def is_write(self, request: Request) -> bool:
+        return asked(request).document.lstrip().startswith("mutation")
+
+
+STALLS: dict[str, Callable[[Clock], Stall]] = {"woocommerce": WooStall, "shopify": ShopifyStall}
+
+
+def _number(gid: str) -> str:
+    return gid.rpartition("/")[2]
+
+
+def _without_codes(text: str, coupons: Iterable[str]) -> str:
+    """A message with CODE where it names a coupon of this store's: the codes differ, and have to be real."""
+    for code in coupons:
+        text = re.sub(re.escape(code), "CODE", text, flags=re.IGNORECASE)
+    return text
