@@ -11,6 +11,7 @@ from functools import partial
 
 from connector.observe import set_up_logs
 from torture import crashes, faults, hardships, overload
+from torture.inputs import bad_inputs
 from torture.postgres import postgresql
 from torture.scene import Count
 from torture.stalls import STALLS
@@ -60,6 +61,7 @@ def every(scale: float = 1.0) -> list[Job]:
         *_faults(scale),
         *_stories(scale),
         *_hardships(),
+        Job("bad input", "tests/security", bad_inputs),
     ]
 
 
