@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ class Done:
 def perform(job: Job) -> Done:
     """Do a job. An error in it is a violation like any other."""
     set_up_logs("critical")
+    os.umask(0o077)  # configs that hold keys are refused where others can read them
     begun = time.monotonic()
     leaked = 0
     try:
