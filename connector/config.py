@@ -153,10 +153,10 @@ def _shipped_rungs(value: object) -> tuple[Rung, ...]:
 
 
 def _hours(value: object) -> Window:
-    if not isinstance(value, dict):
+    if not (isinstance(value, dict) and value):
         raise ValueError('write days with their hours, as in { sun-thu: "09:00-18:00" }')
     for names, times in value.items():
-        if not isinstance(times, str):
+        if not (isinstance(times, str) and times):
             raise ValueError(f"{names}: write hours as in '09:00-18:00'; leave out a day on which you are closed")
     return parse_business_hours({str(names): times for names, times in value.items()})
 
