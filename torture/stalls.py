@@ -99,7 +99,7 @@ class ShopifyStall:
     faults = (
         *WELL_KNOWN,
         *((how, False) for how in ("402", "430", "THROTTLED", "INTERNAL_SERVER_ERROR", "userErrors", "redirect")),
-        *((how, True) for how in ("bom", "THROTTLED", "INTERNAL_SERVER_ERROR")),
+        *((how, True) for how in ("bom", "INTERNAL_SERVER_ERROR")),
     )
 
     def __init__(self, clock: Clock) -> None:

@@ -95,7 +95,7 @@ class WooCommerce:
         return self._post_note(order_id, text, to_customer=False)
 
     def find_note(self, order_id: str, text: str, key: str, since: datetime, credited: Collection[str]) -> str | None:
-        return self._find_note(order_id, text, since, credited, "internal")
+        return self._find_note(order_id, text, since, credited, to_customer=False)
 
     def send_message(self, order_id: str, text: str, subject: str | None, key: str) -> str:
         """Write a note that WooCommerce mails to the customer, under a subject of its own.
@@ -108,7 +108,7 @@ class WooCommerce:
     def find_message(
         self, order_id: str, text: str, key: str, since: datetime, credited: Collection[str]
     ) -> str | None:
-        return self._find_note(order_id, text, since, credited, "customer")
+        return self._find_note(order_id, text, since, credited, to_customer=True)
 
     def add_tags(self, order_id: str, tags: Sequence[str]) -> None:
         # Read, merge, write: two at once would each write back without the other's tag.
@@ -211,18 +211,27 @@ class WooCommerce:
             raise Rejected(f"the text has {size:,} bytes, and WooCommerce takes at most {LONGEST_NOTE:,}. Shorten it.")
         return self._client.create(f"orders/{order_id}/notes", {"note": sent, "customer_note": to_customer})
 
-    def _find_note(self, order_id: str, text: str, since: datetime, credited: Collection[str], kind: str) -> str | None:
-        notes = self._client.get(f"orders/{order_id}/notes", list[RawNote], {"type": kind})
+    def _find_note(
+        self, order_id: str, text: str, since: datetime, credited: Collection[str], *, to_customer: bool
+    ) -> str | None:
+        notes = self._client.get(f"orders/{order_id}/notes", list[RawNote])
         sent = _as_sent(text)
         # The notes are dated by the store's clock, `since` by ours.
         earliest = since + (self.skew or timedelta(0)) - _CLOCK_GRAIN
         ours = [
-            note for note in notes if note.note == sent and note.written_at >= earliest and str(note.id) not in credited
+            note
+            for note in notes
+            if note.note == sent
+            and note.customer_note == to_customer
+            and note.written_at >= earliest
+            and str(note.id) not in credited
         ]
         if ours:
             return str(min(ours, key=lambda note: note.written_at).id)
-        # An empty list proves nothing unless the order itself can be read.
         self._client.order(order_id)
+        if not notes:
+            # WooCommerce itself notes how an order came to its status, so none at all is more likely a fault.
+            raise Unavailable(f"{self._client.http.where} shows no notes at all on order {order_id}, not even its own.")
         return None
 
     def _coupon(self, coupon: Coupon) -> dict[str, object]:

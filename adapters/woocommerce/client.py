@@ -113,6 +113,7 @@ class RawStamp(Struct):
 class RawNote(Struct):
     id: Id
     note: str = ""
+    customer_note: bool = False
     # Naive, in UTC.
     date_created_gmt: datetime = datetime.min  # noqa: DTZ901
 

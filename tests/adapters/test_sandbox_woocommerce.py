@@ -511,6 +511,9 @@ def test_the_same_note_is_taken_twice(shop: WooSandbox, ask: Client) -> None:
     assert first["id"] != second["id"]
 
 
+ARRIVED = "Order status changed from Pending payment to Processing."
+
+
 def test_notes_are_listed_whole_newest_second_first(shop: WooSandbox, clock: MovableClock, ask: Client) -> None:
     order = shop.add_order()
     for text in ("one", "two"):
@@ -518,14 +521,19 @@ def test_notes_are_listed_whole_newest_second_first(shop: WooSandbox, clock: Mov
     clock.advance(SECOND)
     ask("POST", f"orders/{order}/notes", body={"note": "three", "customer_note": True})
     texts = [note["note"] for note in ask("GET", f"orders/{order}/notes", {"per_page": 1}).json()]
-    assert texts == ["three", "one", "two"]  # inside one second the order is that of writing
+    assert texts == ["three", ARRIVED, "one", "two"]  # inside one second the order is that of writing
 
 
 def test_notes_can_be_asked_for_by_type(shop: WooSandbox, ask: Client) -> None:
     order = shop.add_order()
     ask("POST", f"orders/{order}/notes", body={"note": "staff"})
     ask("POST", f"orders/{order}/notes", body={"note": "customer", "customer_note": True})
-    for kind, wanted in (("internal", ["staff"]), ("customer", ["customer"]), ("any", ["staff", "customer"])):
+    kinds = {
+        "internal": [ARRIVED, "staff"],
+        "customer": ["customer"],
+        "any": [ARRIVED, "staff", "customer"],
+    }
+    for kind, wanted in kinds.items():
         assert [n["note"] for n in ask("GET", f"orders/{order}/notes", {"type": kind}).json()] == wanted
     assert code_of(ask("GET", f"orders/{order}/notes", {"type": "x"})) == (400, "rest_invalid_param")
 
@@ -906,7 +914,7 @@ def test_a_closed_shop_refuses_and_an_opened_one_remembers(shop: WooSandbox, ask
         requests.get(f"{url}/wp-json/", timeout=5)
     shop.start()
     assert shop.url == url
-    assert [note["note"] for note in ask("GET", f"orders/{order}/notes").json()] == ["before"]
+    assert [note["note"] for note in ask("GET", f"orders/{order}/notes").json()] == [ARRIVED, "before"]
 
 
 def test_connections_are_kept_alive(shop: WooSandbox) -> None:

@@ -254,3 +254,12 @@ def test_no_error_of_a_refused_write_repeats_what_was_sent(
         store.add_note(order_id, "for noa@example.com", KEY)
     for secret in ("noa@", shop.consumer_key, shop.consumer_secret, "oauth"):
         assert secret not in str(caught.value)
+
+
+def test_an_order_that_shows_no_notes_at_all_proves_no_absence(
+    shop: WooSandbox, store: StoreAdapter, order_id: str, clock: MovableClock
+) -> None:
+    shop.fail_next("empty_list", match=lambda request: request.path.endswith("/notes"))
+    with pytest.raises(Unavailable, match="no notes at all"):
+        store.find_message(order_id, "Thank you", KEY, clock.now, ())
+    assert store.find_message(order_id, "Thank you", KEY, clock.now, ()) is None

@@ -67,11 +67,21 @@ def move_to(store: Store, order: Order, status: str) -> None:
         return
     was, order.status = order.status, status
     stamp(order, store.now())
-    change = f"Order status changed from {store.status_name(was)} to {store.status_name(status)}."
-    write_note(store, order, change, customer=False)
+    write_note(store, order, _changed(store, was, status), customer=False)
     touch(store, order)
     if status == "refunded" and order.refundable > 0:
         refund(store, order, order.refundable, "Order fully refunded.")
+
+
+def arrive(store: Store, order: Order) -> None:
+    """Note how the order came from the checkout to the status that it has, as every order's notes begin."""
+    if order.status not in ("pending", "checkout-draft"):
+        text = _changed(store, "pending", order.status)
+        order.arrival = Note(next(store.note_ids), order.id, "WooCommerce", order.created, text, customer=False)
+
+
+def _changed(store: Store, was: str, now: str) -> str:
+    return f"Order status changed from {store.status_name(was)} to {store.status_name(now)}."
 
 
 def stamp(order: Order, at: datetime) -> None:

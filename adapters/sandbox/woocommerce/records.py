@@ -139,6 +139,8 @@ class Order:
     coupon_lines: list[dict[str, Any]] = field(default_factory=list)
     meta: list[Meta] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
+    arrival: Note | None = None
+    """The store's own first note: how the order came to the status that it arrived with."""
     notes: list[Note] = field(default_factory=list)
     fulfillments: list[Fulfillment] = field(default_factory=list)
 

@@ -224,7 +224,8 @@ def _apply(store: Store, order: Order, body: dict[str, Any]) -> None:
 def _list_notes(call: Call) -> Response:
     kind = validated(call.request.params, {"type": one_of("any", "customer", "internal")}).get("type", "any")
     order = _noted_order(call, "woocommerce_rest_shop_order_invalid_id")
-    notes = [note for note in order.notes if kind in ("any", "customer" if note.customer else "internal")]
+    every = [order.arrival, *order.notes] if order.arrival is not None else order.notes
+    notes = [note for note in every if kind in ("any", "customer" if note.customer else "internal")]
     # Newest first, but the notes of one second come in the order they were written.
     notes.sort(key=lambda note: note.at, reverse=True)
     return _said(call, [shown.note(call.store, note) for note in notes])

@@ -187,6 +187,7 @@ class WooSandbox:
             self._change(order, {"billing": billing or {}, "shipping": shipping or {}, "meta": meta or {}, **fields})
             known = [moment for moment in (order.created, order.paid, order.completed) if moment]
             order.modified = _seconds(modified) if modified else max(known)
+            life.arrive(self._store, order)
             return order.id
 
     def edit(self, order_id: int, **changes: Any) -> None:
@@ -273,7 +274,7 @@ class WooSandbox:
             return list(self._store.orders.values())
 
     def notes(self, order_id: int) -> list[Note]:
-        """The order's notes, in the order they were written; the store's own too."""
+        """The order's notes since it arrived, in the order they were written; the store's own too."""
         with self._lock:
             return list(self.order(order_id).notes)
 
