@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from adapters.channels.registry import channels as every_channel
 from connector.actions import known_actions
-from connector.config import CHANNELS, Config, StoreConfig, load_config, places, shown
+from connector.channel_keys import PLATFORM
+from connector.config import Config, StoreConfig, load_config, places, shown
 from connector.reading import Unfit, files_of, read_text, unfit
 from rules.document import Problem
 from rules.loader import load_rules
@@ -45,7 +47,14 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
     if config is None:
         rule_files, template_folder = places(file)
         sources = _rule_texts(rule_files, problems)
-        _load(sources, _ANY_HOURS, template_folder, _template_texts(template_folder, problems), problems)
+        _load(
+            sources,
+            _ANY_HOURS,
+            template_folder,
+            _template_texts(template_folder, problems),
+            (PLATFORM, *every_channel()),
+            problems,
+        )
         return sorted(set(problems))
     for pattern in config.rule_files:
         if not glob.glob(pattern, recursive=True):
@@ -57,7 +66,7 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
     for store in config.stores:
         hours = store.calendar.business_hours
         if hours not in by_hours:
-            by_hours[hours] = _load(sources, hours, config.template_folder, templates, problems)
+            by_hours[hours] = _load(sources, hours, config.template_folder, templates, config.ways, problems)
         if not problems:
             problems += _checks(config, store, by_hours[hours])
     if problems:
@@ -70,13 +79,14 @@ def _load(
     hours: Window | None,
     template_folder: Path,
     templates: Mapping[str, Mapping[str, str]],
+    channels: Collection[str],
     problems: list[Problem],
 ) -> tuple[Rule, ...]:
     """The rules as they are for stores with these business hours."""
     rules, found = load_rules(
         sources,
         actions={kind.name: kind.spec for kind in known_actions().values()},
-        channels=CHANNELS,
+        channels=channels,
         windows={"business_hours": hours} if hours is not None else {},
         templates=templates,
         templates_dir=shown(template_folder),

@@ -86,7 +86,14 @@ def _story(connection: sa.Connection, loaded: Loaded, store: StoreConfig, number
     of_order = followups.of_orders(connection, store.id, [id_])
     of_person = followups.of_people(connection, store.id, [known.person], [each.rule.id for each in active])
     rows = of_order + [row for row in of_person if row.order_id != id_]
-    facts = Facts(known.order, known.person, store.calendar, store.ladders, tuple(row.deed for row in rows))
+    facts = Facts(
+        known.order,
+        known.person,
+        store.calendar,
+        store.ladders,
+        tuple(row.deed for row in rows),
+        loaded.config.protection.quiet,
+    )
     verdicts = tuple(verdicts_on(facts, known.journal, active, now()))
     unwritable = why_not_written_to(connection, store.id, secret, known)
     return Story(known, state, verdicts, tuple(of_order), unwritable)
