@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.channels.registry import channels as every_channel
-from connector.actions import known_actions
+from connector.actions import known_actions, ways_of
 from connector.channel_keys import PLATFORM
 from connector.config import Config, StoreConfig, load_config, places, shown
 from connector.reading import Unfit, files_of, read_text, unfit
 from rules.document import Problem
 from rules.loader import load_rules
-from rules.rule import Rule
-from rules.timing import Window, next_open, parse_window
+from rules.protection import good_time
+from rules.rule import Rule, Step
+from rules.timing import Window, parse_window
 
 _ANY_HOURS = parse_window("00:00-24:00")
 """Stands for business hours where the configuration is too wrong to tell them."""
@@ -135,13 +136,33 @@ def _checks(config: Config, store: StoreConfig, rules: tuple[Rule, ...]) -> Iter
     """What only shows when rules and configuration are seen together."""
     for rule in rules:
         file, line = rule.where.rsplit(":", 1)
-        for step in rule.steps:
-            for action in step.actions:
-                if known_actions()[action.kind].needs_staff and not config.staff:
-                    whom = f"name them under 'staff' in {shown(config.file)}"
-                    message = f"rule '{rule.id}': '{action.kind}' needs somebody to tell: {whom}"
-                    yield Problem(file, int(line), 1, message)
-            try:
-                next_open(_ANY_TIME, step.send_between, store.calendar)
-            except ValueError as error:
-                yield Problem(file, int(line), 1, f"rule '{rule.id}': {error}")
+        sentences = [sentence for step in rule.steps for sentence in _unmet(config, store, step)]
+        for sentence in sentences:
+            yield Problem(file, int(line), 1, f"rule '{rule.id}': {sentence}")
+
+
+def _unmet(config: Config, store: StoreConfig, step: Step) -> Iterator[str]:
+    """What a step lacks in the configuration."""
+    here = shown(config.file)
+    for action in step.actions:
+        kind = known_actions()[action.kind]
+        if kind.needs_staff and not config.staff:
+            yield f"'{action.kind}' needs somebody to tell: name them under 'staff' in {here}"
+        if kind.needs_webhook_secret and config.webhook_secret is None:
+            yield f"'{action.kind}' signs what it sends: set 'webhook_secret' in {here}"
+        by_mail = set(ways_of(action, store.via)) & {PLATFORM, "email"}
+        if by_mail and getattr(action.spec, "purpose", None) == "marketing" and not config.protection.unsubscribe:
+            yield f"marketing by mail needs a way to unsubscribe: set 'unsubscribe' in {here}"
+    quiet = config.protection.quiet
+    kept = [
+        (window, store.calendar.zone)
+        for window, concerned in (
+            (quiet.customers, any(action.to_customer for action in step.actions)),
+            (quiet.staff, any(action.to_staff for action in step.actions)),
+        )
+        if window is not None and concerned
+    ]
+    try:
+        good_time(_ANY_TIME, step.send_between, store.calendar, *kept)
+    except ValueError as error:
+        yield str(error)

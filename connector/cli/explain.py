@@ -173,6 +173,8 @@ def _unrecorded(story: Story, verdict: Verdict) -> list[dict[str, object]]:
             "state": "pending",
             "due_at": iso(wanted.due_at),
             "reason": "to be recorded by the next run",
+            "basis": None,
+            "passed_over": None,
         }
         for action in wanted.step.actions
     ]
@@ -247,7 +249,8 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 
 def _line(row: Followup, zone: tzinfo) -> str:
     when = f"due {local(row.due_at, zone)}" if row.state == "pending" else local(row.at, zone)
-    why = f": {clean(row.reason)}" if row.reason else ""
+    told = (row.reason, row.basis, f"passed over {row.passed_over}" if row.passed_over else None)
+    why = "".join(f": {clean(each)}" for each in told if each)
     return f"step {row.position}, {action_of(row)}: {row.state}, {when}{why} (id {row.id})"
 
 
