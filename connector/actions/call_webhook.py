@@ -9,17 +9,22 @@ from typing import Annotated, ClassVar
 import msgspec
 from pydantic import AfterValidator
 
-from adapters.channels.wire import safe_url
 from adapters.errors import Rejected
 from connector.actions import ActionKind, Prepared, Setting, Settlement, Undecidable, World
 from rules.schema import ActionSpec
+
+
+def _safe(url: str) -> str:
+    from adapters.channels.wire import safe_url  # brings `requests`, which a check of files can do without
+
+    return safe_url(url)
 
 
 class CallWebhook(ActionSpec):
     """POST the order to this address, signed with `webhook_secret` of the configuration."""
 
     shorthand: ClassVar[str] = "url"
-    url: Annotated[str, AfterValidator(safe_url)]
+    url: Annotated[str, AfterValidator(_safe)]
 
 
 def prepare(spec: CallWebhook, setting: Setting) -> Prepared:
