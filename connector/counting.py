@@ -16,6 +16,9 @@ from connector.shop import Shop
 from connector.store import ledger, orders
 from rules.protection import PAUSE, Cap, Ledger, Outgoing, Sent, allowed
 
+KEPT = timedelta(days=100)
+"""How long it is known who was written to, so that caps may become longer meanwhile."""
+
 
 def enter_in_ledger(connection: sa.Connection, shop: Shop, judged: Judged, made: Sequence[Made], now: datetime) -> None:
     """Count a step's messages as sent to their customer, if all of them may be by now. Raises NotNow if not."""
@@ -35,6 +38,7 @@ def enter_in_ledger(connection: sa.Connection, shop: Shop, judged: Judged, made:
         if wait is not None:
             raise NotNow(wait.until, wait.reason)
         sent = [*sent, Sent(now, marketing, about)]
+    ledger.forget_before(connection, now - max(_longest(caps), KEPT))
     for each in messages:
         ledger.enter(connection, each.row.id, person, order=about, marketing=each.prepared.marketing, at=now)
 

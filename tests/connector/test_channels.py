@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from adapters.channels.base import Message
+from adapters.channels.email_smtp import Smtp
 from adapters.sandbox.clock import MovableClock
 from adapters.sandbox.server import Loopback, Request, Response
 from tests.channels.mail_server import CLOSE, CLOSE_MIDWAY, HANG, RESET, MailServer, mail_server
@@ -215,6 +217,30 @@ def test_a_channel_in_trouble_is_passed_over_and_rests(world: World, mail: MailS
     world.run_for(hours=3)
     assert {state for state, _ in sent(world)} == {"done"}
     assert len(gateway.texts) + len(mail.mails) == 3
+
+
+def test_a_crash_between_intent_and_outcome_is_held_and_never_sent_again(
+    world: World, mail: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.extra = channels(mail)
+    world.rules(HELLO % "email")
+    world.run()
+    world.store.add_order()
+    hand_over = Smtp.send
+
+    def die_after(channel: Smtp, message: Message) -> str:
+        hand_over(channel, message)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Smtp, "send", die_after)
+        with pytest.raises(KeyboardInterrupt):
+            world.run()
+    world.open()
+    world.run_for(hours=48)
+    assert sent(world) == [("held", "email")]
+    assert world.reasons("held") == ["a mail server does not tell which messages it was given."]
+    assert len(mail.mails) == 1
 
 
 def test_an_outcome_that_nobody_knows_never_goes_on_to_the_next_channel(

@@ -182,6 +182,7 @@ def test_a_message_whose_outcome_nobody_knows_counts(world: World, mail: MailSer
     assert [row.state for row in world.rows()] == ["unknown", "pending"]
 
 
+@pytest.mark.every_database
 def test_two_addresses_with_one_phone_are_one_person(world: World, mail: MailServer) -> None:
     world.extra = with_mail(mail.port, "frequency_caps: [at most 1 message a day]")
     world.rules(RULE)
