@@ -48,8 +48,8 @@ class Followup:
     intent: bytes | None
     intent_at: datetime | None
     result: str | None
-    basis: str | None
-    passed_over: str | None
+    basis: str | None = None
+    passed_over: str | None = None
 
     @property
     def of_step(self) -> tuple[str, str, str]:
