@@ -55,6 +55,7 @@ def run() -> Iterable[tuple[str, str]]:
 def _all_planned(url: str, folder: Path) -> Client:
     """A store that we have looked after since before its first order, and every order of it due now."""
     (folder / "config.yaml").write_text(CONFIG.format(url=url))
+    (folder / "config.yaml").chmod(0o600)
     (folder / "rules.yaml").write_text(RULES)
     loaded = load(folder / "config.yaml", {})
     assert isinstance(loaded, Loaded), loaded

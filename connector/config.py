@@ -159,6 +159,15 @@ def _shipped_rungs(value: object) -> tuple[Rung, ...]:
     return rungs
 
 
+def _hours(value: object) -> Window:
+    if not (isinstance(value, dict) and value):
+        raise ValueError('write days with their hours, as in { sun-thu: "09:00-18:00" }')
+    for names, times in value.items():
+        if not (isinstance(times, str) and times):
+            raise ValueError(f"{names}: write hours as in '09:00-18:00'; leave out a day on which you are closed")
+    return parse_business_hours({str(names): times for names, times in value.items()})
+
+
 _ONE_OR_MORE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 _SPAN = WithJsonSchema({"type": "string", "examples": ["2 minutes", "1 hour"]})
 _KEEP = WithJsonSchema({"type": "string", "examples": ["2 years", "18 months"]})
@@ -208,7 +217,7 @@ Zone = Annotated[
 ]
 Hours = Annotated[
     Window,
-    BeforeValidator(parse_business_hours),
+    BeforeValidator(_hours),
     WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1}),
 ]
 Holidays = Annotated[str, BeforeValidator(lambda text: parse_holidays(str(text)))]

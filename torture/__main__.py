@@ -47,7 +47,7 @@ def main() -> int:
     print("\n".join(remarks))
     print(f"{minutes:.1f} minutes")
     if options.write:
-        _write(table, remarks, minutes)
+        _write(table, remarks, minutes, options.scale)
     return int(any(not each.count.is_clean or each.leaked for each in done))
 
 
@@ -86,10 +86,11 @@ def _line(name: str, count: Count, leaked: int) -> list[str]:
     return [name, *(f"{figure:,}" for figure in figures)]
 
 
-def _write(table: str, remarks: Sequence[str], minutes: float) -> None:
+def _write(table: str, remarks: Sequence[str], minutes: float, scale: float) -> None:
     """Put the figures between their marks on the page."""
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    said = f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {minutes:.0f} minutes."
+    run = "" if scale == 1 else f" `--scale {scale:g}`, not the full run."
+    said = f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {minutes:.0f} minutes.{run}"
     figures = "\n\n".join([table, *remarks, said])
     text = PAGE.read_text(encoding="utf-8")
     marked = re.sub(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from functools import partial
 
 from connector.observe import set_up_logs
 from torture import crashes, faults, hardships, overload
+from torture.inputs import bad_inputs
 from torture.postgres import postgresql
 from torture.scene import Count
 from torture.stalls import STALLS
@@ -42,6 +44,7 @@ class Done:
 def perform(job: Job) -> Done:
     """Do a job. An error in it is a violation like any other."""
     set_up_logs("critical")
+    os.umask(0o077)  # configs that hold keys are refused where others can read them
     begun = time.monotonic()
     leaked = 0
     try:
@@ -60,6 +63,7 @@ def every(scale: float = 1.0) -> list[Job]:
         *_faults(scale),
         *_stories(scale),
         *_hardships(),
+        Job("bad input", "tests/security", bad_inputs),
     ]
 
 

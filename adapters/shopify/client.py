@@ -23,6 +23,11 @@ from adapters.watch import NOBODY, Watch
 
 QUERIES = Path(__file__).with_name("queries")
 
+OPTIONAL = frozenset({"returns"})
+"""Parts that need a scope of their own and would take the whole answer with them: a document has a variable of the same
+name that leaves one out.
+"""
+
 T = TypeVar("T")
 
 
@@ -45,6 +50,14 @@ class Refused(Rejected):
 
 class TokenRefused(AuthFailed):
     """The token is wrong, revoked or at its end, so nothing was done."""
+
+
+class Denied(AuthFailed):
+    """Access is denied to a part of what was asked for; `field` is its name, where Shopify tells."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class TooDear(Rejected):
@@ -117,6 +130,7 @@ class Client:
         self._meter = Meter(monotonic, sleep)
         self._watch = watch
         self._denied: dict[str, frozenset[str]] = {}
+        self._left_out: frozenset[str] = frozenset()
         self._thread = threading.local()
 
     @property
@@ -135,7 +149,7 @@ class Client:
         return self._meter.first(document)
 
     def read(self, document: str, variables: Mapping[str, object], shape: type[T]) -> T:
-        """Run queries/<document>.graphql, and decode its `data` as `shape`.
+        """Run queries/<document>.graphql, and decode its `data` as `shape`, without `OPTIONAL` parts denied to us.
 
         Waits, no longer than needed, for the points; a page too dear is asked for again with a smaller `first`.
         Raises AuthFailed, RateLimited, Unavailable or Rejected.
@@ -143,11 +157,16 @@ class Client:
 
         def once() -> T:
             with self._meter.spending(document, _size(variables), self.http.where):
-                answer = self.http.ask(self._path, msgspec.json.encode(_question(document, variables)))
+                answer = self.http.ask(self._path, msgspec.json.encode(self._question(document, variables)))
                 return self._understood(answer, document, _size(variables), shape)
 
         try:
             return self._with_token(lambda: self.http.patiently(once))
+        except Denied as denied:
+            if denied.field not in OPTIONAL - self._left_out:
+                raise
+            self._left_out |= {denied.field}
+            return self.read(document, variables, shape)
         except TooDear:
             size = _size(variables)
             smaller = self._meter.too_dear(document, size)
@@ -164,7 +183,7 @@ class Client:
 
         def once() -> T:
             with self._meter.spending(document, 1, self.http.where):
-                answer = self.http.write("POST", self._path, _question(document, variables))
+                answer = self.http.write("POST", self._path, self._question(document, variables))
                 return self._done(answer, document, variables, shape)
 
         return self._with_token(once)
@@ -173,6 +192,11 @@ class Client:
         """Give back the connections."""
         self.http.close()
         self._access.close()
+
+    def _question(self, document: str, variables: Mapping[str, object]) -> dict[str, object]:
+        text = _text(QUERIES / f"{document}.graphql")
+        left_out = {part: False for part in self._left_out if f"${part}" in text}
+        return {"query": text, "variables": {**variables, **left_out}}
 
     def _with_token(self, work: Callable[[], T]) -> T:
         """Work done once more with a new token, if the store refuses the one at hand: it did nothing for that."""
@@ -285,9 +309,10 @@ class Client:
             case "MAX_COST_EXCEEDED":
                 return TooDear(f"{where} refuses '{document}': it costs more points than one question may.")
             case "ACCESS_DENIED":
-                return AuthFailed(
+                return Denied(
                     f"{where} denies access for '{document}'{names}. Add what is missing to the app's scopes, release "
-                    "that version, and install the app on the shop again."
+                    "that version, and install the app on the shop again.",
+                    problem.path[-1] if problem.path else "",
                 )
             case "SHOP_INACTIVE":
                 return AuthFailed(f"{where} is closed or frozen. Its owner has to settle Shopify's bill.")
@@ -328,10 +353,6 @@ def _text(file: Path) -> str:
 
 def _decoder(shape: type[T]) -> msgspec.json.Decoder[_Envelope[T]]:
     return msgspec.json.Decoder(_Envelope[shape])  # type: ignore[valid-type]
-
-
-def _question(document: str, variables: Mapping[str, object]) -> dict[str, object]:
-    return {"query": _text(QUERIES / f"{document}.graphql"), "variables": variables}
 
 
 def _size(variables: Mapping[str, object]) -> int:

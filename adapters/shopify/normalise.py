@@ -53,6 +53,7 @@ _PARCEL_STATES = {
 }
 _NO_VARIANT = "Default Title"
 _LONGEST_META = 255
+_CENT = Decimal("0.01")
 _MOST_DIGITS = 20
 """Of an amount, on either side of the point: 1E+999999999 is a number, and fills memory once it is written out."""
 _NO_ADDRESS = Address()
@@ -342,7 +343,9 @@ def _money(raw: RawMoneyBag | None, of: str, currency: str | None = None) -> Mon
     money = raw.shop_money
     if not money.amount.is_finite() or abs(money.amount.adjusted()) > _MOST_DIGITS:
         raise NotUnderstoodError(f"the amount of {of} is not a number")
-    return Money(money.amount, money.currency_code)
+    # Shopify drops a last zero; people do not write 74.9.
+    drops_zero = money.amount.as_tuple().exponent == -1
+    return Money(money.amount.quantize(_CENT) if drops_zero else money.amount, money.currency_code)
 
 
 def _count(value: int | str | None) -> int | None:

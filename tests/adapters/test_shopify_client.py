@@ -600,7 +600,7 @@ def file_server(seen: list[Asked], *, ranges: bool) -> Callable[[Asked], Said]:
 def test_a_file_is_read_line_by_line_and_on_from_where_it_was_left(ranges: bool) -> None:
     seen: list[Asked] = []
     with serving(file_server(seen, ranges=ranges)) as url:
-        http = connection(SHOP, [])
+        http = connection(url, [])
         lines = list(http.lines(f"{url}/result.jsonl?signature=abc"))
         offset = sum(len(line) for line in lines[:1234])
         rest = list(http.lines(f"{url}/result.jsonl?signature=abc", offset))
@@ -613,7 +613,7 @@ def test_a_file_is_read_line_by_line_and_on_from_where_it_was_left(ranges: bool)
 
 def test_a_file_that_breaks_off_gives_whole_lines_first() -> None:
     with serving(lambda asked: Said(FILE[:-5], headers={"Content-Length": str(len(FILE))})) as url:
-        http, lines = connection(SHOP, []), list[bytes]()
+        http, lines = connection(url, []), list[bytes]()
         with pytest.raises(Unavailable, match=r"the file that the store at .* offers broke off") as caught:
             lines.extend(http.lines(f"{url}/result.jsonl?signature=abc"))
         http.close()
@@ -639,13 +639,13 @@ def test_a_file_out_of_reach_is_told_without_its_link(status: int, error: str, t
         return Said(b"", status, {"Location": "https://elsewhere.example.com/?signature=abc"})
 
     with serving(refuse) as url:
-        http = connection(SHOP, [])
+        http = connection(url, [])
         with pytest.raises(AdapterError, match=error) as caught:
             next(http.lines(f"{url}/result.jsonl?signature=abc"))
         http.close()
     assert len(seen) == tries
     assert "abc" not in str(caught.value)
-    assert "127.0.0.1" not in str(caught.value)
+    assert "result" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["http://files.example.com/result.jsonl", "file:///etc/hosts", ""])

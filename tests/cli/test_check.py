@@ -77,6 +77,16 @@ def test_a_missing_environment_variable_is_named(desk: Desk) -> None:
     assert "TEA_KEY" in result.lines[0]
 
 
+@pytest.mark.parametrize("hours", ['{ sun-thu: "09:00-18:00", fri: }', "{ fri: [] }", "09:00-18:00", "[fri]"])
+def test_odd_business_hours_are_met_with_what_to_write(desk: Desk, hours: str) -> None:
+    desk.config("https://tea.example.com", f"business_hours: {hours}\n")
+    desk.rules(HELLO)
+    result = desk.type("check")
+    assert result.code == 2
+    assert "as in" in result.err
+    assert ONE_LINE.fullmatch(result.lines[0]), result.err
+
+
 def test_http_on_a_public_host_is_refused(desk: Desk) -> None:
     desk.config("http://tea.example.com")
     desk.rules(HELLO)

@@ -154,6 +154,17 @@ def test_without_the_scope_to_write_orders_nothing_is_lost(street: Street, mugs:
     assert mugs.note(order) == "Hello"
 
 
+@pytest.mark.parametrize("scope", ["read_returns", "read_products", "read_customers"])
+def test_without_a_scope_for_a_part_of_an_order_the_rest_is_looked_after(
+    street: Street, mugs: ShopifySandbox, scope: str
+) -> None:
+    mugs.set_scopes(*(each for each in SCOPES if each not in (scope, scope.replace("read_", "write_"))))
+    begin(street)
+    order = mugs.add_order()
+    assert street.run().error is None
+    assert mugs.note(order) == "Hello"
+
+
 # What others do at the same time ----------------------------------------------------------------------------
 
 

@@ -18,12 +18,15 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLIncludeDirective,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
+    GraphQLSkipDirective,
     GraphQLSyntaxError,
     InlineFragmentNode,
+    SelectionNode,
     SelectionSetNode,
     get_named_type,
     get_nullable_type,
@@ -32,7 +35,7 @@ from graphql import (
     parse,
     validate,
 )
-from graphql.execution.values import get_argument_values, get_variable_values
+from graphql.execution.values import get_argument_values, get_directive_values, get_variable_values
 
 from adapters.sandbox.shopify.cost import operation_of
 from adapters.sandbox.shopify.records import Store
@@ -180,6 +183,8 @@ class _Walk:
 
     def _gather(self, kind: GraphQLObjectType, selected: SelectionSetNode, into: dict[str, list[FieldNode]]) -> None:
         for part in selected.selections:
+            if not self._is_wanted(part):
+                continue
             if isinstance(part, FieldNode):
                 into.setdefault(part.alias.value if part.alias else part.name.value, []).append(part)
                 continue
@@ -188,6 +193,11 @@ class _Walk:
             condition = fragment.type_condition and self.schema.type_map[fragment.type_condition.name.value]
             if condition in (None, kind) or (is_abstract_type(condition) and self.schema.is_sub_type(condition, kind)):
                 self._gather(kind, fragment.selection_set, into)
+
+    def _is_wanted(self, part: SelectionNode) -> bool:
+        included = get_directive_values(GraphQLIncludeDirective, part, self.variables) or {"if": True}
+        skipped = get_directive_values(GraphQLSkipDirective, part, self.variables) or {"if": False}
+        return included["if"] is True and skipped["if"] is False
 
     def _fragment(self, name: str) -> FragmentDefinitionNode:
         fragments = (part for part in self.document.definitions if isinstance(part, FragmentDefinitionNode))
