@@ -16,6 +16,7 @@ import msgspec
 import sqlalchemy as sa
 import structlog
 
+from adapters.channels.base import BadAddress, OptedOut
 from adapters.errors import (
     AdapterError,
     AuthFailed,
@@ -26,21 +27,25 @@ from adapters.errors import (
     UnknownOutcome,
     Unsupported,
 )
-from connector.actions import Broken, Found, Refused, StaffNotReached, known_actions
+from connector.actions import Broken, Found, NotNow, Prepared, Refused, StaffNotReached, known_actions
+from connector.counting import enter_in_ledger, why_not_any_more
 from connector.ingest import AFTER_A_FAULT, replan
+from connector.lines import Line
 from connector.poller import Polled
 from connector.prepare import Judged, Made, make_ready, world_of
-from connector.privacy import why_not_written_to
-from connector.settling import record_done, settle, without_words
+from connector.privacy import no_more_to, why_not_written_to
+from connector.settling import bare_intent, record_done, settle, without_words
 from connector.shop import Shop
-from connector.store import followups, orders
+from connector.store import followups, ledger, orders
 from connector.store.followups import Followup
 from connector.tally import Tally
 from connector.waiting import delay_after
 from rules.planner import Facts, cooling_down, plan
-from rules.timing import next_open
+from rules.protection import good_time_of
 
 log = structlog.get_logger()
+
+A_MOMENT = timedelta(seconds=1)
 
 
 def act_on_all(
@@ -102,13 +107,17 @@ def _open_intent(shop: Shop, first: Followup, tally: Tally) -> list[Made]:
         if judged is None:
             replan(connection, shop, [first.order_id], now).count_in(tally)
             return []
-        good_time = _good_time(shop, judged, todo, now)
+        good_time = _good_time(shop, judged, max(now, *(row.due_at for row in todo)))
         if good_time > now:
             followups.put_off(connection, first, good_time, "put off to the next good time")
             return []
         try:
             _heed_cooldown(shop, judged, now)
-            made = make_ready(shop, judged, todo, now)
+            made = make_ready(connection, shop, judged, todo, now)
+            enter_in_ledger(connection, shop, judged, made, now)
+        except NotNow as wait:
+            _put_off(connection, shop, judged, todo, wait)
+            return []
         except Refused as refusal:
             _skip(connection, shop, todo, now, str(refusal), tally)
             return []
@@ -126,7 +135,7 @@ def _plan_afresh(connection: sa.Connection, shop: Shop, first: Followup, now: da
     of_person = followups.of_people(connection, shop.id, [known.person], shop.person_rules)
     recorded += [row for row in of_person if row.order_id != first.order_id]
     deeds = tuple(row.deed for row in recorded)
-    facts = Facts(known.order, known.person, shop.calendar, shop.ladders, deeds)
+    facts = Facts(known.order, known.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
     for wanted in plan(facts, known.journal, shop.rules_now(), now).wanted:
         if (wanted.rule.id, wanted.subject.key, wanted.step.id) == first.of_step and wanted.due_at <= now:
             return Judged(
@@ -135,13 +144,21 @@ def _plan_afresh(connection: sa.Connection, shop: Shop, first: Followup, now: da
     return None
 
 
-def _good_time(shop: Shop, judged: Judged, todo: Sequence[Followup], now: datetime) -> datetime:
-    """When this step may be done: all its actions together, and never outside the hours that the rule keeps.
+def _good_time(shop: Shop, judged: Judged, moment: datetime) -> datetime:
+    """When, from then on, this step may be done: all its actions together, never outside the hours that the rule keeps
+    nor in quiet times.
 
-    What comes late, after a fault or a pause, may have been due in those hours and be no more within them.
+    What comes late, after a fault or a pause, may have been due in good time and be so no more.
     """
-    latest = max(now, *(row.due_at for row in todo))
-    return next_open(latest, judged.wanted.step.send_between, shop.calendar)
+    order = judged.facts.order
+    return good_time_of(judged.wanted.step, order, moment, shop.calendar, shop.protection.quiet)
+
+
+def _put_off(connection: sa.Connection, shop: Shop, judged: Judged, todo: Sequence[Followup], wait: NotNow) -> None:
+    """The step waits for the next good time that is free, or until it is too late for it."""
+    free_at = _good_time(shop, judged, wait.until)
+    last = min((row.expires_at for row in todo if row.expires_at is not None), default=free_at)
+    followups.put_off(connection, todo[0], min(free_at, last + A_MOMENT), f"put off: {wait}")
 
 
 def _heed_cooldown(shop: Shop, judged: Judged, now: datetime) -> None:
@@ -160,6 +177,8 @@ def _write_intent(connection: sa.Connection, made: Made, now: datetime) -> None:
         at=now,
         reason="under way",
         channel=made.prepared.channel,
+        basis=made.prepared.basis,
+        passed_over="; ".join(made.prepared.passed_over) or None,
         intent=msgspec.json.encode(made.prepared),
         intent_at=now,
         tries=made.row.tries + 1,
@@ -175,6 +194,9 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
         return False
     except (Rejected, Unsupported) as error:
         now = shop.clock()
+        if made.prepared.message is not None and made.prepared.redirected_to is None:
+            _move_on(shop, made, error, now)
+            return False
         with shop.database.write(durable=True) as connection:
             rows = followups.of_step(connection, shop.id, *made.row.of_step)
             rest = [row for row in rows if row.action >= made.row.action and row.state in ("pending", "unknown")]
@@ -189,17 +211,76 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
         _take_back(shop, made, delay_after(error, made.row.tries + 1), str(error))
         return False
     except (AuthFailed, RateLimited, Unavailable) as error:
-        _take_back(shop, made, delay_after(error, made.row.tries + 1), str(error))
-        raise
+        if _is_the_stores(made.prepared):
+            _take_back(shop, made, delay_after(error, made.row.tries + 1), str(error))
+            raise
+        _take_back(shop, made, _left_alone(shop, made, error), str(error))
+        return False
+    if (line := _line_of(shop, made.prepared)) is not None:
+        line.went_well()
     now = shop.clock()
     with shop.database.write(durable=True) as connection:
         record_done(connection, made.row, result, now)
         if following is not None:
-            _write_intent(connection, following, now)
+            why_not = why_not_any_more(connection, shop, following)
+            if why_not is not None:
+                rows = followups.of_step(connection, shop.id, *made.row.of_step)
+                _skip(connection, shop, [row for row in rows if row.state == "pending"], now, why_not, tally)
+                following = None
+            else:
+                _write_intent(connection, following, now)
         elif not made.in_last_step:
             replan(connection, shop, [made.row.order_id], now).count_in(tally)
     tally.became("done", made.row.rule, made.prepared.channel)
     return True
+
+
+def _is_the_stores(prepared: Prepared) -> bool:
+    """Whether it is the store that is asked to do it: its trouble stops all that is done for the store."""
+    return prepared.message is None and prepared.payload is None
+
+
+def _line_of(shop: Shop, prepared: Prepared) -> Line | None:
+    return shop.lines.get(prepared.channel or "") if prepared.message is not None else None
+
+
+def _left_alone(shop: Shop, made: Made, error: AdapterError) -> timedelta:
+    """How long an action waits for a channel, or a web service, that is in trouble; the store goes on meanwhile."""
+    line = _line_of(shop, made.prepared)
+    if line is None:
+        return delay_after(error, made.row.tries + 1)
+    now = shop.clock()
+    return line.in_trouble(error, now, shop.staff) - now
+
+
+def _move_on(shop: Shop, made: Made, error: AdapterError, now: datetime) -> None:
+    """A channel refused the message, and for sure did not send it: it goes by the next one, with a new intent.
+
+    An address that takes no more messages is not written to again.
+    """
+    prepared = made.prepared
+    log.warning(
+        "refused by a channel", store=shop.id, order=made.row.number, channel=prepared.channel, reason=str(error)
+    )
+    if (line := _line_of(shop, prepared)) is not None:
+        line.went_well()
+    with shop.database.write(durable=True) as connection:
+        if followups.by_ids(connection, [made.row.id])[0].intent is None:
+            return  # its customer was forgotten meanwhile
+        if isinstance(error, BadAddress | OptedOut) and prepared.to is not None:
+            reason = "bounced" if isinstance(error, BadAddress) else "unsubscribed at the provider"
+            no_more_to(connection, shop.secret, prepared.to, reason, now)
+        refused_by = {**prepared.refused_by, str(prepared.channel): str(error)}
+        kept = bare_intent(msgspec.structs.replace(prepared, refused_by=refused_by))
+        ledger.strike_out(connection, _ids_of_step(connection, shop, made.row))
+        followups.update(connection, [made.row.id], state="pending", at=now, intent=kept, intent_at=None)
+        followups.put_off(connection, made.row, now, f"refused by {prepared.channel}: {error}")
+
+
+def _ids_of_step(connection: sa.Connection, shop: Shop, row: Followup) -> list[int]:
+    """What of a step is still to come."""
+    rows = followups.of_step(connection, shop.id, *row.of_step)
+    return [each.id for each in rows if each.id == row.id or each.state == "pending"]
 
 
 def _call(shop: Shop, made: Made) -> str | None:
@@ -237,6 +318,7 @@ def _take_back(shop: Shop, made: Made, delay: timedelta, reason: str) -> None:
     now = shop.clock()
     with shop.database.write(durable=True) as connection:
         kept = without_words(connection, made.row)
+        ledger.strike_out(connection, _ids_of_step(connection, shop, made.row))
         followups.update(connection, [made.row.id], state="pending", at=now, intent=kept, intent_at=None)
         followups.put_off(connection, made.row, now + delay, f"put off: {reason}")
 
@@ -245,6 +327,7 @@ def _skip(
     connection: sa.Connection, shop: Shop, rows: Sequence[Followup], now: datetime, reason: str, tally: Tally
 ) -> None:
     ids = [row.id for row in rows]
+    ledger.strike_out(connection, ids)
     followups.update(connection, ids, state="skipped", final=True, at=now, reason=reason)
     replan(connection, shop, [rows[0].order_id], now).count_in(tally)
     tally.became("skipped", rows[0].rule, number=len(rows))
@@ -255,6 +338,7 @@ def _fail(
 ) -> None:
     """The first of these failed for good; the others of its step are not to happen without it."""
     first, *others = rows
+    ledger.strike_out(connection, [row.id for row in rows])
     followups.update(connection, [first.id], state="failed", final=True, at=now, reason=reason, intent=None)
     after_it = "an action before it in its step failed"
     followups.update(connection, [row.id for row in others], state="skipped", final=True, at=now, reason=after_it)

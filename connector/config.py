@@ -20,17 +20,19 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from adapters.registry import ladders_of, platforms, settings_of
 from adapters.urls import is_loopback
+from connector.channel_keys import PLATFORM, ChannelConfig, check_via, read_channels
+from connector.protection_keys import BrandKeys, Caps, Quiet, SoftOptIn, Unsubscribe, WebhookSecret
 from connector.reading import OTHERS_READ, Unfit, read_secret, read_text
 from rules.document import Document, Problem, parse
 from rules.document import Path as Where
 from rules.events import BY_PARCELS, Ladders, Rung, parse_rung
+from rules.layout import Brand
+from rules.protection import Protection, QuietTimes
 from rules.timing import Calendar, Duration, Window, parse_business_hours, parse_duration, parse_holidays
 from rules.validation import did_you_mean, known_version, validate_part
 
 Mode = Literal["live", "redirect", "dry"]
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
-CHANNELS = ("platform",)
-"""The ways to reach a customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class StoreConfig:
     calendar: Calendar
     ladders: Ladders
     keep_for: timedelta | None
+    brand: Brand
+    consent_meta: str | None
 
     def secrets(self) -> tuple[str, ...]:
         """The secret settings as text, in a fixed order."""
@@ -75,7 +79,8 @@ class Address(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Config:
     """A config file, understood. `rule_files` and `template_folder` are still to be read; `metrics` is where they are
-    served, and `heartbeat` the URL that hears of every good cycle, if they are wanted.
+    served, and `heartbeat` the URL that hears of every good cycle, if they are wanted. `webhook_secret` signs calls to
+    the merchant's own services.
     """
 
     file: Path
@@ -89,6 +94,14 @@ class Config:
     signed_by: str | None
     metrics: Address | None
     heartbeat: str | None = field(repr=False)
+    channels: tuple[ChannelConfig, ...]
+    protection: Protection
+    webhook_secret: str | None = field(repr=False)
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Every name that `via` may give."""
+        return (PLATFORM, *(channel.name for channel in self.channels))
 
 
 # The file's keys ----------------------------------------------------------------------------------------------
@@ -123,12 +136,6 @@ def _at_least(least: timedelta) -> BeforeValidator:
 
 def _list_of_one(value: object) -> object:
     return [value] if isinstance(value, str) else value
-
-
-def _known_channel(name: str) -> str:
-    if name not in CHANNELS:
-        raise ValueError(f"there is no channel '{name}'{did_you_mean(name, CHANNELS)}; there is {', '.join(CHANNELS)}")
-    return name
 
 
 def _rungs(value: object) -> tuple[Rung, ...]:
@@ -178,6 +185,15 @@ _LADDER = WithJsonSchema(
     }
 )
 
+_BRAND = WithJsonSchema(
+    {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in BrandKeys.model_fields},
+        "additionalProperties": False,
+    }
+)
+_CHANNELS = WithJsonSchema({"type": "object", "additionalProperties": {"type": "object", "required": ["type"]}})
+
 _YEAR = timedelta(days=365, hours=6)
 _KEPT = {"day": timedelta(days=1), "week": timedelta(weeks=1), "month": _YEAR / 12, "year": _YEAR}
 _LEAST_KEPT = timedelta(days=90)
@@ -205,8 +221,7 @@ Hours = Annotated[
     WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1}),
 ]
 Holidays = Annotated[str, BeforeValidator(lambda text: parse_holidays(str(text)))]
-Channel = Annotated[str, AfterValidator(_known_channel)]
-Via = Annotated[tuple[Channel, ...], BeforeValidator(_list_of_one), Field(min_length=1), _ONE_OR_MORE]
+Via = Annotated[tuple[str, ...], BeforeValidator(_list_of_one), Field(min_length=1), _ONE_OR_MORE]
 Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
 
 
@@ -221,6 +236,7 @@ class _Keys(BaseModel):
     holidays: Holidays | None = None
     via: Via | None = None
     keep_for: Annotated[timedelta, BeforeValidator(_keep_for), _KEEP] | None = None
+    brand: Annotated[BrandKeys | None, _BRAND] = None
 
 
 class StoreKeys(_Keys):
@@ -234,6 +250,7 @@ class StoreKeys(_Keys):
     parallel: Annotated[int, Field(ge=1, le=10)] = 2
     shipped_when: Annotated[tuple[Rung, ...], BeforeValidator(_shipped_rungs), _LADDER] = Ladders().shipped_when
     delivered_when: Annotated[tuple[Rung, ...], BeforeValidator(_rungs), _LADDER] = Ladders().delivered_when
+    consent_meta: Annotated[str, Field(min_length=1)] | None = None
 
 
 def _heartbeat(url: SecretStr) -> SecretStr:
@@ -275,6 +292,13 @@ class ConfigKeys(_Keys):
     mode: Mode = "live"
     redirect_to: str | None = None
     signed_by: str | None = None
+    channels: Annotated[Any, _CHANNELS] = None
+    quiet_times: Quiet | None = None
+    staff_quiet_times: Quiet | None = None
+    frequency_caps: Caps = ()
+    unsubscribe: Unsubscribe | None = None
+    soft_opt_in: SoftOptIn = Field(default_factory=dict)
+    webhook_secret: WebhookSecret | None = None
     metrics: Annotated[MetricsKeys | None, _METRICS] = None
     heartbeat: Annotated[SecretStr | None, AfterValidator(lambda url: url and _heartbeat(url))] = None
 
@@ -294,8 +318,10 @@ def load_config(file: Path, environ: Mapping[str, str], problems: list[Problem])
         _find_more_mistakes(document, data, problems)
         return None
     stores = [_store(document, position, raw, keys, problems) for position, raw in enumerate(keys.stores)]
+    channels = read_channels(document, keys.channels, problems)
     _check_the_whole(document, keys, stores, problems)
-    _refuse_open_secrets(document, file, keys, stores, problems)
+    _check_ways(document, keys, stores, problems)
+    _refuse_open_secrets(document, file, keys, stores, channels, problems)
     if len(problems) > before:
         return None
     folder = file.resolve().parent
@@ -311,6 +337,14 @@ def load_config(file: Path, environ: Mapping[str, str], problems: list[Problem])
         signed_by=keys.signed_by,
         metrics=Address(keys.metrics.host, keys.metrics.port) if keys.metrics is not None else None,
         heartbeat=keys.heartbeat.get_secret_value() if keys.heartbeat is not None else None,
+        channels=channels,
+        protection=Protection(
+            keys.frequency_caps,
+            QuietTimes(keys.quiet_times, keys.staff_quiet_times),
+            keys.soft_opt_in,
+            keys.unsubscribe,
+        ),
+        webhook_secret=keys.webhook_secret.get_secret_value() if keys.webhook_secret is not None else None,
     )
 
 
@@ -439,12 +473,14 @@ def _store(
         sweep_every=own.sweep_every,
         parallel=own.parallel,
         locale=own.locale or keys.locale or "en",
-        via=own.via or keys.via or ("platform",),
+        via=own.via or keys.via or (PLATFORM,),
         calendar=Calendar(
             own.timezone or keys.timezone or ZoneInfo("UTC"), business_hours, own.holidays or keys.holidays
         ),
         ladders=Ladders(own.shipped_when, own.delivered_when),
         keep_for=own.keep_for or keys.keep_for,
+        brand=(own.brand or keys.brand or BrandKeys()).as_brand(),
+        consent_meta=own.consent_meta,
     )
 
 
@@ -452,6 +488,7 @@ def _find_more_mistakes(document: Document, data: object, problems: list[Problem
     """Where the file as a whole is wrong, its stores are looked at all the same: all mistakes in one go."""
     stores = data.get("stores") if isinstance(data, dict) else None
     nothing = ConfigKeys(version=1, stores=[{}])
+    read_channels(document, data.get("channels") if isinstance(data, dict) else None, problems)
     for position, raw in enumerate(stores if isinstance(stores, list) else []):
         if isinstance(raw, dict):
             _store(document, position, raw, nothing, problems)
@@ -473,12 +510,31 @@ def _check_the_whole(
         problems.append(document.problem(("database",), message))
 
 
+def _check_ways(
+    document: Document, keys: ConfigKeys, stores: list[StoreConfig | None], problems: list[Problem]
+) -> None:
+    """What `via` names is there: a channel that is written wrongly is only told of once."""
+    written = keys.channels if isinstance(keys.channels, dict) else {}
+    known = (PLATFORM, *map(str, written))
+    check_via(document, ("via",), keys.via, known, problems)
+    for position, store in enumerate(stores):
+        if store is not None and "via" in keys.stores[position]:
+            check_via(document, ("stores", position, "via"), store.via, known, problems)
+
+
 def _refuse_open_secrets(
-    document: Document, file: Path, keys: ConfigKeys, stores: list[StoreConfig | None], problems: list[Problem]
+    document: Document,
+    file: Path,
+    keys: ConfigKeys,
+    stores: list[StoreConfig | None],
+    channels: tuple[ChannelConfig, ...],
+    problems: list[Problem],
 ) -> None:
     """Secrets that stand in the file itself are for its owner's eyes, and a group's if need be."""
     secrets = [secret for store in stores if store is not None for secret in store.secrets()]
-    secrets += [each.get_secret_value() for each in (*keys.staff, keys.heartbeat) if each is not None]
+    own = (*keys.staff, keys.heartbeat, keys.webhook_secret)
+    secrets += [each.get_secret_value() for each in own if each is not None]
+    secrets += [secret for channel in channels for secret in channel.secrets]
     secrets += re.findall(r"://[^:/@]*:([^@]+)@", keys.database)
     if "://" in (keys.redirect_to or ""):
         secrets.append(str(keys.redirect_to))

@@ -15,9 +15,9 @@ from connector.actions import Prepared
 from connector.ingest import replan
 from connector.settling import SETTLES_AFTER, record_done
 from connector.shop import Shop
-from connector.store import followups
+from connector.store import followups, ledger, orders
 from connector.store.followups import Followup
-from rules.timing import next_open
+from rules.protection import good_time_of
 
 
 def let_go(shop: Shop, ids: Iterable[int]) -> None:
@@ -27,7 +27,7 @@ def let_go(shop: Shop, ids: Iterable[int]) -> None:
         held = _held_for_approval(connection, ids)
         released = {"state": "pending", "approved": True, "held_for": None, "at": now, "reason": None}
         followups.update_each(
-            connection, [{"id": row.id, **released, "due_at": _good_time(shop, row, now)} for row in held]
+            connection, [{"id": row.id, **released, "due_at": _good_time(connection, shop, row, now)} for row in held]
         )
         _plan_again(connection, shop, held, now)
 
@@ -52,7 +52,13 @@ def take_word(shop: Shop, ids: Iterable[int], *, sent: bool) -> None:
                 record_done(connection, row, None, now)
             else:
                 reason = "a person says that it did not go out: to be tried anew"
-                again = {"state": "pending", "at": now, "due_at": _good_time(shop, row, now), "reason": reason}
+                ledger.strike_out(connection, [row.id])
+                again = {
+                    "state": "pending",
+                    "at": now,
+                    "due_at": _good_time(connection, shop, row, now),
+                    "reason": reason,
+                }
                 again["intent"] = _tried_anew(row)
                 followups.update(connection, [row.id], **again)
         followups.update(connection, [row.id for row in told], held_for=None)
@@ -79,12 +85,13 @@ def _held_for_approval(connection: sa.Connection, ids: Iterable[int]) -> list[Fo
     return [row for row in rows if row.state == "held" and row.held_for == "approval"]
 
 
-def _good_time(shop: Shop, row: Followup, now: datetime) -> datetime:
+def _good_time(connection: sa.Connection, shop: Shop, row: Followup, now: datetime) -> datetime:
     """When an action that may go now is within the hours that its rule keeps."""
+    known = orders.load(connection, shop.id, [row.order_id])[row.order_id]
     for active in shop.rules:
         for step in active.rule.steps:
             if (active.rule.id, step.id) == (row.rule, row.step):
-                return next_open(now, step.send_between, shop.calendar)
+                return good_time_of(step, known.order, now, shop.calendar, shop.protection.quiet)
     return now
 
 

@@ -159,7 +159,14 @@ def _plan_and_save(
     for each in news:
         rows = recorded.get(each.order.id, [])
         try:
-            facts = Facts(each.order, each.person, shop.calendar, shop.ladders, tuple([row.deed for row in rows]))
+            facts = Facts(
+                each.order,
+                each.person,
+                shop.calendar,
+                shop.ladders,
+                tuple([row.deed for row in rows]),
+                shop.protection.quiet,
+            )
             planned = plan(facts, each.journal, rules, now)
             changes.add(reconcile(shop.id, each.order, each.person, planned, rows, now))
             to_save.append(_to_save(each, planned, now))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from connector.actions import known_actions
-from connector.config import CHANNELS, Config, StoreConfig, load_config, places, shown
+from adapters.channels.registry import channels as every_channel
+from connector.actions import known_actions, ways_of
+from connector.channel_keys import PLATFORM
+from connector.config import Config, StoreConfig, load_config, places, shown
 from connector.reading import Unfit, files_of, read_text, unfit
 from rules.document import Problem
 from rules.loader import load_rules
-from rules.rule import Rule
-from rules.timing import Window, next_open, parse_window
+from rules.protection import good_time
+from rules.rule import Rule, Step
+from rules.timing import Window, parse_window
 
 _ANY_HOURS = parse_window("00:00-24:00")
 """Stands for business hours where the configuration is too wrong to tell them."""
@@ -45,7 +48,14 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
     if config is None:
         rule_files, template_folder = places(file)
         sources = _rule_texts(rule_files, problems)
-        _load(sources, _ANY_HOURS, template_folder, _template_texts(template_folder, problems), problems)
+        _load(
+            sources,
+            _ANY_HOURS,
+            template_folder,
+            _template_texts(template_folder, problems),
+            (PLATFORM, *every_channel()),
+            problems,
+        )
         return sorted(set(problems))
     for pattern in config.rule_files:
         if not glob.glob(pattern, recursive=True):
@@ -57,7 +67,7 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
     for store in config.stores:
         hours = store.calendar.business_hours
         if hours not in by_hours:
-            by_hours[hours] = _load(sources, hours, config.template_folder, templates, problems)
+            by_hours[hours] = _load(sources, hours, config.template_folder, templates, config.ways, problems)
         if not problems:
             problems += _checks(config, store, by_hours[hours])
     if problems:
@@ -70,13 +80,14 @@ def _load(
     hours: Window | None,
     template_folder: Path,
     templates: Mapping[str, Mapping[str, str]],
+    channels: Collection[str],
     problems: list[Problem],
 ) -> tuple[Rule, ...]:
     """The rules as they are for stores with these business hours."""
     rules, found = load_rules(
         sources,
         actions={kind.name: kind.spec for kind in known_actions().values()},
-        channels=CHANNELS,
+        channels=channels,
         windows={"business_hours": hours} if hours is not None else {},
         templates=templates,
         templates_dir=shown(template_folder),
@@ -125,13 +136,33 @@ def _checks(config: Config, store: StoreConfig, rules: tuple[Rule, ...]) -> Iter
     """What only shows when rules and configuration are seen together."""
     for rule in rules:
         file, line = rule.where.rsplit(":", 1)
-        for step in rule.steps:
-            for action in step.actions:
-                if known_actions()[action.kind].needs_staff and not config.staff:
-                    whom = f"name them under 'staff' in {shown(config.file)}"
-                    message = f"rule '{rule.id}': '{action.kind}' needs somebody to tell: {whom}"
-                    yield Problem(file, int(line), 1, message)
-            try:
-                next_open(_ANY_TIME, step.send_between, store.calendar)
-            except ValueError as error:
-                yield Problem(file, int(line), 1, f"rule '{rule.id}': {error}")
+        sentences = [sentence for step in rule.steps for sentence in _unmet(config, store, step)]
+        for sentence in sentences:
+            yield Problem(file, int(line), 1, f"rule '{rule.id}': {sentence}")
+
+
+def _unmet(config: Config, store: StoreConfig, step: Step) -> Iterator[str]:
+    """What a step lacks in the configuration."""
+    here = shown(config.file)
+    for action in step.actions:
+        kind = known_actions()[action.kind]
+        if kind.needs_staff and not config.staff:
+            yield f"'{action.kind}' needs somebody to tell: name them under 'staff' in {here}"
+        if kind.needs_webhook_secret and config.webhook_secret is None:
+            yield f"'{action.kind}' signs what it sends: set 'webhook_secret' in {here}"
+        by_mail = set(ways_of(action, store.via)) & {PLATFORM, "email"}
+        if by_mail and getattr(action.spec, "purpose", None) == "marketing" and not config.protection.unsubscribe:
+            yield f"marketing by mail needs a way to unsubscribe: set 'unsubscribe' in {here}"
+    quiet = config.protection.quiet
+    kept = [
+        (window, store.calendar.zone)
+        for window, concerned in (
+            (quiet.customers, any(action.to_customer for action in step.actions)),
+            (quiet.staff, any(action.to_staff for action in step.actions)),
+        )
+        if window is not None and concerned
+    ]
+    try:
+        good_time(_ANY_TIME, step.send_between, store.calendar, *kept)
+    except ValueError as error:
+        yield str(error)

@@ -15,6 +15,7 @@ from adapters.base import StoreAdapter
 from adapters.registry import create
 from adapters.watch import NOBODY, Watch
 from connector.config import Mode, StoreConfig
+from connector.lines import Line, MakeChannel, make_channel
 from connector.loading import Loaded
 from connector.shop import Clock, Shop
 from connector.staff import Staff
@@ -41,6 +42,7 @@ class Client:
     database: Database
     shops: tuple[Shop, ...]
     mode: Mode
+    lines: Mapping[str, Line]
 
     @property
     def name(self) -> str:
@@ -50,6 +52,8 @@ class Client:
     def close(self) -> None:
         for shop in self.shops:
             shop.adapter.close()
+        for line in self.lines.values():
+            line.channel.close()
         self.database.close()
 
 
@@ -59,6 +63,7 @@ def open_client(
     *,
     mode: Mode | None = None,
     make_adapter: MakeAdapter = make_adapter,
+    make_channel: MakeChannel = make_channel,
     dry_copy: Path | None = None,
     staff: Staff | None = None,
 ) -> Client:
@@ -71,15 +76,22 @@ def open_client(
     with ExitStack() as undo:
         database = open_database(config.database) if dry_copy is None else _copied(config.database, dry_copy)
         undo.callback(database.close)
-        shops = _shops(loaded, database, clock, mode, make_adapter, staff or Staff(config.staff))
+        lines = {each.name: Line(make_channel(each, clock)) for each in config.channels}
+        shops = _shops(loaded, database, clock, mode, make_adapter, staff or Staff(config.staff), lines)
         undo.pop_all()
     gc.collect()
     gc.freeze()  # all this lives as long as the process: the collector need not look at it again with every page
-    return Client(loaded, database, shops, mode)
+    return Client(loaded, database, shops, mode, lines)
 
 
 def _shops(
-    loaded: Loaded, database: Database, clock: Clock, mode: Mode, make_adapter: MakeAdapter, staff: Staff
+    loaded: Loaded,
+    database: Database,
+    clock: Clock,
+    mode: Mode,
+    make_adapter: MakeAdapter,
+    staff: Staff,
+    lines: Mapping[str, Line],
 ) -> tuple[Shop, ...]:
     config = loaded.config
     secret = secret_of(database)
@@ -98,6 +110,9 @@ def _shops(
             redirect_to=config.redirect_to,
             signed_by=config.signed_by,
             templates=loaded.templates,
+            lines=lines,
+            protection=config.protection,
+            webhook_secret=config.webhook_secret,
         )
         for store in config.stores
     )

@@ -80,6 +80,11 @@ def ending(address: str) -> str:
     return address[-SHORTEST_PHONE:]
 
 
+def addresses_of(to: str) -> frozenset[str]:
+    """The addresses of where a channel reaches somebody: a mail address, or a number with its country's code."""
+    return frozenset({email_address(to)}) if "@" in to else phone_addresses(to, None)
+
+
 def email_of(order: Order) -> str | None:
     """The e-mail address of who bought."""
     return email_address(order.customer.email) if order.customer.email else None

@@ -6,21 +6,31 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
+import sqlalchemy as sa
+from pydantic import SecretStr
 
 from connector.actions import Broken, Prepared, Refused, Setting, World, known_actions
+from connector.reaching import reach
 from connector.shop import Shop
 from connector.staff import named, redirected
 from connector.store.followups import Followup
 from rules.events import Journal
 from rules.locales import wanted_locales
-from rules.messages import render_template
+from rules.messages import Rendered, render_template, render_words
 from rules.planner import Facts, Subject, Wanted, scene_of
 from rules.template_language import GivenCoupon, Store
 from rules.templates import Context, RenderError, render_text
 from rules.timing import after
 
+if TYPE_CHECKING:
+    from adapters.channels.webhook import Webhook
+
+WEBHOOK_TIMEOUT = 30.0
+"""Seconds."""
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
@@ -45,19 +55,22 @@ class Made:
     in_last_step: bool
 
 
-def make_ready(shop: Shop, judged: Judged, rows: Sequence[Followup], now: datetime) -> list[Made]:
-    """Every action of the step, ready, in order. Raises Refused or Broken if one of them cannot be."""
+def make_ready(
+    connection: sa.Connection, shop: Shop, judged: Judged, rows: Sequence[Followup], now: datetime
+) -> list[Made]:
+    """Every action of the step, ready, in order. Raises Refused, NotNow or Broken if one of them cannot be."""
     wanted = judged.wanted
     context = _context(shop, judged, now)
     made: list[Made] = []
     for row in rows:
         action = wanted.step.actions[row.action - 1]
         kind = known_actions()[action.kind]
-        if kind.needs is not None and kind.needs not in shop.adapter.capabilities:
+        if kind.needs is not None and kind.needs not in shop.adapter.capabilities and not action.to_customer:
             raise Refused(f"this store cannot do '{kind.name}'")
         code = coupon_code(shop.secret, row)
         try:
-            prepared = kind.prepare(action.spec, _setting(shop, judged, context, code, now))
+            setting = _setting(connection, shop, judged, row, context, code, now)
+            prepared = kind.prepare(action.spec, setting)
         except RenderError as error:
             raise Broken(str(error)) from None
         if prepared.coupon_code is not None:
@@ -69,10 +82,22 @@ def make_ready(shop: Shop, judged: Judged, rows: Sequence[Followup], now: dateti
 
 def world_of(shop: Shop, row: Followup) -> World:
     """What an action acts upon."""
+    webhook = partial(_webhook, shop, shop.webhook_secret) if shop.webhook_secret is not None else None
+    redirect = redirected(shop.staff, shop.redirect_to)
+    return World(shop.adapter, shop.staff, row.order_id, key_of(row), redirect, shop.lines, webhook)
+
+
+def _webhook(shop: Shop, secret: str, url: str) -> Webhook:
+    from adapters.channels.webhook import Settings, create
+
+    return create(Settings(url=SecretStr(url), secret=SecretStr(secret)), timeout=WEBHOOK_TIMEOUT, clock=shop.clock)
+
+
+def key_of(row: Followup) -> str:
+    """What a platform or channel knows this very action by, whoever asks and however often."""
     again = _again(row)
     identity = _identity(row) + (f"\n{again}".encode() if again else b"")
-    key = hashlib.blake2b(identity, digest_size=16).hexdigest()
-    return World(shop.adapter, shop.staff, row.order_id, key, redirected(shop.staff, shop.redirect_to))
+    return hashlib.blake2b(identity, digest_size=16).hexdigest()
 
 
 def _again(row: Followup) -> int:
@@ -94,28 +119,52 @@ def _identity(row: Followup) -> bytes:
     return "\n".join((row.store, row.rule, row.subject, row.step, str(row.action))).encode()
 
 
-def _setting(shop: Shop, judged: Judged, context: Context, code: str, now: datetime) -> Setting:
+def _setting(
+    connection: sa.Connection, shop: Shop, judged: Judged, row: Followup, context: Context, code: str, now: datetime
+) -> Setting:
     redirect_to = named(shop.redirect_to) if shop.mode == "redirect" and shop.redirect_to is not None else None
     name = f"rule '{judged.wanted.rule.id}'"
     return Setting(
         order=judged.facts.order,
         render=lambda source: _with_words(render_text(source, context, shop.adapter.markup, name=name)),
         render_plain=lambda source: _with_words(render_text(source, context, "plain", name=name)),
-        render_template=lambda template: _render_template(shop, judged, context, template),
+        compose=partial(_compose, shop, judged, context),
+        reach=lambda channel, marketing: reach(connection, shop, judged.facts.order, channel, now, marketing=marketing),
+        markup=shop.adapter.markup,
         later=lambda span: after(now, span, shop.calendar),
         coupon_code=code,
         via=shop.config.via,
         unwritable=judged.unwritable,
         redirect_to=redirect_to,
-        redirect_by_note=redirect_to is not None and redirected(shop.staff, redirect_to) is None,
+        redirect_by=_redirect_by(shop, shop.redirect_to),
+        key=key_of(row),
+        refused_by=_refused_by(row),
+        told={"store": shop.id, "rule": judged.wanted.rule.id, "event": judged.wanted.event.kind},
     )
 
 
-def _render_template(shop: Shop, judged: Judged, context: Context, name: str) -> tuple[str | None, str]:
+def _redirect_by(shop: Shop, address: str | None) -> str:
+    """How whoever gets messages instead of the customers gets them."""
+    if address is not None and "://" not in address and "email" in shop.lines:
+        return "email"
+    return "note" if redirected(shop.staff, address) is None else "staff"
+
+
+def _refused_by(row: Followup) -> Mapping[str, str]:
+    return msgspec.json.decode(row.intent, type=Prepared).refused_by if row.intent is not None else {}
+
+
+def _compose(
+    shop: Shop, judged: Judged, context: Context, text: str | None, template: str | None, unsubscribe: str | None
+) -> Rendered:
+    """A message in the customer's language; a text that stands in a rule is in the store's."""
+    brand = shop.config.brand
+    if text is not None:
+        name = f"rule '{judged.wanted.rule.id}'"
+        return render_words(text, context, name=name, brand=brand, unsubscribe=unsubscribe)
     wanted = wanted_locales(judged.facts.order, shop.config.locale)
-    message = render_template(shop.templates[name], wanted, context, name=f"templates/{name}")
-    body = message.html_fragment if shop.adapter.markup == "html" else message.plain
-    return message.subject, _with_words(body)
+    files = shop.templates[str(template)]
+    return render_template(files, wanted, context, name=f"templates/{template}", brand=brand, unsubscribe=unsubscribe)
 
 
 def _with_words(text: str) -> str:

@@ -14,11 +14,12 @@ import msgspec
 import sqlalchemy as sa
 
 from adapters.model import Address, Customer, Order
-from connector.people import email_of, marks, person_of, phones_of
+from connector.people import addresses_of, email_of, mark, marks, person_of, phones_of
 from connector.shop import Shop
 from connector.store import suppressions
 from connector.store.orders import Erased, Known
 from connector.store.suppressions import Suppression
+from rules.protection import NO_FOLLOWUP
 
 
 def bare(order: Order) -> Order:
@@ -104,12 +105,37 @@ def why_not_written_to(connection: sa.Connection, store: str, secret: bytes, kno
     order = known.order
     addresses = phones_of(order) | ({email} if (email := email_of(order)) else frozenset())
     reasons: dict[str, str] = {}
+    if NO_FOLLOWUP in {tag.casefold() for tag in (*order.tags, *order.customer.tags)}:
+        reasons |= dict.fromkeys(
+            ("transactional", "marketing"), f"the order or its customer has the tag '{NO_FOLLOWUP}'"
+        )
     for row in suppressions.of(connection, marks(addresses, secret) | {known.person}):
+        if row.purpose == "address":
+            continue  # somebody whose mailbox is gone may still be reached by phone
         if row.along_with is None or known.erased or is_of(order, store, secret, frozenset({row.mark})):
             reasons |= _in_words(row)
     if known.erased and not reasons:
         reasons = dict.fromkeys(("transactional", "marketing"), "this customer was forgotten")
     return reasons
+
+
+def why_not_to(connection: sa.Connection, secret: bytes, to: str, *, marketing: bool) -> str | None:
+    """Why nothing is sent to this address, as a channel has it; None if it may be."""
+    for row in suppressions.of(connection, marks(addresses_of(to), secret)):
+        if row.purpose == "address":
+            return f"its address takes no more messages since {row.at:%Y-%m-%d}: {row.reason or 'bounced'}"
+        if row.purpose == "everything" or marketing:
+            return f"its address is on the suppression list since {row.at:%Y-%m-%d}"
+    return None
+
+
+def no_more_to(connection: sa.Connection, secret: bytes, to: str, reason: str, now: datetime) -> None:
+    """Never write to this address again, by any channel."""
+    address = min(addresses_of(to))
+    known = {row.mark for row in suppressions.of(connection, [mark(address, secret)])}
+    if not known:
+        row = Suppression(mark(address, secret), "address", to, reason, False, None, now)
+        suppressions.put(connection, [row])
 
 
 def _in_words(row: Suppression) -> dict[str, str]:

@@ -58,13 +58,14 @@ def _paused_rules(shop: Shop) -> frozenset[str]:
 
 
 def _claim(shop: Shop, paused: frozenset[str]) -> list[list[Followup]]:
-    """The steps that are due and not paused, each with its due actions."""
+    """The steps that are due and not paused, each with its due actions; the rules of a higher priority first."""
     with shop.database.read() as connection:
         due = followups.due(connection, shop.id, shop.clock(), CLAIM, paused)
     steps: dict[tuple[str, str, str], list[Followup]] = {}
     for row in due:
         steps.setdefault(row.of_step, []).append(row)
-    return list(steps.values())
+    priorities = {active.rule.id: active.rule.priority for active in shop.rules}
+    return sorted(steps.values(), key=lambda step: -priorities.get(step[0].rule, 0))
 
 
 def _ask_again(shop: Shop, tally: Tally, stop: threading.Event) -> None:
@@ -89,6 +90,8 @@ def _expire(shop: Shop, tally: Tally, stop: threading.Event) -> None:
         with shop.database.write() as connection:
             for row in late:
                 reason = f"expired: it was due {row.planned_at:%Y-%m-%d %H:%M} UTC, and is not to be done this late"
+                if row.reason is not None:
+                    reason += f" ({row.reason})"
                 followups.update(connection, [row.id], state="skipped", final=True, at=now, reason=reason)
             replan(connection, shop, sorted({row.order_id for row in late}), now).count_in(tally)
         count_skipped(tally, Counter(row.rule for row in late))

@@ -14,7 +14,7 @@ from connector.actions import Absent, Found, Prepared, Settlement, Undecidable, 
 from connector.ingest import replan
 from connector.prepare import world_of
 from connector.shop import Shop
-from connector.store import followups
+from connector.store import followups, ledger
 from connector.store.followups import Followup
 from connector.tally import Tally
 
@@ -39,6 +39,8 @@ def settle_unknown(shop: Shop, tally: Tally, stop: threading.Event) -> None:
                 tally.count("unknown")
         except (AuthFailed, RateLimited, Unavailable) as error:
             _ask_later(shop, row, str(error), tally)
+            if row.channel in shop.lines:
+                continue
             return  # if it is the store, the others had better wait; if it is this order, they come first next time
         except AdapterError as error:
             _ask_later(shop, row, str(error), tally)
@@ -83,6 +85,7 @@ def settle(shop: Shop, row: Followup, tally: Tally) -> bool:
                 record_done(connection, row, result, now)
                 tally.became("done", row.rule, row.channel)
             case Absent() if repeatable or waited >= SETTLES_AFTER:
+                ledger.strike_out(connection, [row.id])
                 followups.update(connection, [row.id], state="pending", at=now)
                 followups.put_off(connection, row, now, "it did not happen: to be tried anew")
             case Absent():
@@ -125,9 +128,13 @@ def without_words(connection: sa.Connection, row: Followup) -> bytes | None:
     intent = followups.by_ids(connection, [row.id])[0].intent
     if intent is None:
         return None
-    return msgspec.json.encode(
-        msgspec.structs.replace(msgspec.json.decode(intent, type=Prepared), text=None, subject=None, coupon_email=None)
-    )
+    return bare_intent(msgspec.json.decode(intent, type=Prepared))
+
+
+def bare_intent(prepared: Prepared) -> bytes:
+    """An intent without the customer's words, data and address."""
+    personal = {"text": None, "subject": None, "coupon_email": None, "message": None, "to": None, "payload": None}
+    return msgspec.json.encode(msgspec.structs.replace(prepared, **personal))
 
 
 def hold(connection: sa.Connection, shop: Shop, row: Followup, now: datetime, reason: str) -> None:

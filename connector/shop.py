@@ -9,11 +9,15 @@ from functools import cached_property
 
 from adapters.base import StoreAdapter
 from connector.config import Mode, StoreConfig
+from connector.lines import Line
 from connector.staff import Staff
 from connector.store.database import Database
 from rules.events import Ladders
 from rules.planner import Active
+from rules.protection import Protection
 from rules.timing import Calendar
+
+UNPROTECTED = Protection()
 
 Clock = Callable[[], datetime]
 """Gives the time: aware, UTC. Passed in, so that tests and the demo can move it."""
@@ -36,6 +40,9 @@ class Shop:
     redirect_to: str | None = None
     signed_by: str | None = None
     templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lines: Mapping[str, Line] = field(default_factory=dict)
+    protection: Protection = UNPROTECTED
+    webhook_secret: str | None = field(default=None, repr=False)
 
     @property
     def id(self) -> str:

@@ -129,6 +129,8 @@ def _rule(draft: _Draft, path: Path, data: object) -> Rule | None:
         expires_after=spec.expires_after,
         backfill=spec.backfill,
         max_per_run=spec.max_per_run,
+        priority=spec.priority,
+        urgent=spec.urgent,
         was=spec.was,
         digest=_digest(data, steps, templates),
         where=f"{document.file}:{document.mark(path).line}",
@@ -238,7 +240,7 @@ def _action(draft: _Draft, path: Path, entry: object) -> Action | None:
     if spec is not None:
         _check_marked(draft, (*path, kind), spec)
     draft.provided.update(model.provides)
-    return Action(kind, spec, model.to_customer) if spec is not None else None
+    return Action(kind, spec, model.to_customer, model.to_staff) if spec is not None else None
 
 
 def _not_one_action(entry: object, known: _Known) -> str:

@@ -30,12 +30,14 @@ from rules.events import (
     next_lateness,
     standing,
 )
+from rules.protection import QuietTimes, good_time_of
 from rules.rule import Rule, Step
-from rules.timing import Calendar, after, next_open
+from rules.timing import Calendar, after
 
 State = Literal["pending", "done", "skipped", "held", "failed", "unknown"]
 
 DEFAULT_LADDERS = Ladders()
+NEVER_QUIET = QuietTimes()
 
 GRACE = timedelta(seconds=60)
 """An event this much before a rule was switched on still counts as after it: clocks differ a little."""
@@ -87,6 +89,7 @@ class Facts(NamedTuple):
     calendar: Calendar
     ladders: Ladders = DEFAULT_LADDERS
     deeds: tuple[Deed, ...] = ()
+    quiet: QuietTimes = NEVER_QUIET
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,7 +439,7 @@ def _wanted(
         expires_at = after(late_from, rule.expires_after, facts.calendar)
     elif any(action.to_customer for action in step.actions):
         expires_at = late_from + MESSAGE_EXPIRY
-    due_at = next_open(due, step.send_between, facts.calendar)
+    due_at = good_time_of(step, facts.order, due, facts.calendar, facts.quiet)
     return Wanted(rule, subject, step, event, due_at, expires_at, backfilled)
 
 

@@ -15,11 +15,12 @@ OncePer = Literal["order", "customer", "shipment", "line_item"]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do. `kind` is its name in YAML, `spec` its validated content; some speak to the customer."""
+    """One thing to do: `kind` is its name in YAML, `spec` its content. Some speak to the customer, or to the staff."""
 
     kind: str
     spec: BaseModel
     to_customer: bool = False
+    to_staff: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,9 @@ class Rule:
     """A follow-up rule. `trigger` is an event kind (`order.delivered`, `order.status:packed`).
 
     `backfill` is how far back from being switched on the rule may reach (True: without limit).
-    `digest` changes when anything that the rule does changes; before its '+' stands all but `backfill`. `where` is
-    `file:line`.
+    Of messages that are due at the same time, those of a higher `priority` go first; an `urgent` rule's need not keep
+    an hour's distance. `digest` changes when anything that the rule does changes; before its '+' stands all but
+    `backfill`. `where` is `file:line`.
     """
 
     id: str
@@ -57,6 +59,8 @@ class Rule:
     expires_after: Duration | None = None
     backfill: Duration | Literal[True] | None = None
     max_per_run: int = 200
+    priority: int = 0
+    urgent: bool = False
     was: str | None = None
     digest: str = ""
     where: str = ""

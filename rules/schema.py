@@ -138,12 +138,13 @@ class ActionSpec(Strict):
     """What an action takes. `shorthand` is the field that a value without keys fills (`add_note: Hello`).
 
     `provides` are names that templates may use after this action, in its step and later ones (`coupon`).
-    `to_customer` is true of what a customer gets to see.
+    `to_customer` is true of what a customer gets to see, `to_staff` of what the staff is told.
     """
 
     shorthand: ClassVar[str | None] = None
     provides: ClassVar[frozenset[str]] = frozenset()
     to_customer: ClassVar[bool] = False
+    to_staff: ClassVar[bool] = False
 
 
 class StepSpec(Strict):
@@ -190,6 +191,10 @@ class RuleSpec(Strict):
         WithJsonSchema({"anyOf": [{"type": "boolean"}, _DURATION_SCHEMA]}),
     ] = Field(None, description="Act on the past, too: all of it (true), or as far back as this.")
     max_per_run: int = Field(200, ge=1, description="More than this within an hour is held for a person to approve.")
+    priority: int = Field(
+        0, ge=-1000, le=1000, description="Of messages that are due at the same time, the higher goes first."
+    )
+    urgent: bool = Field(False, description="true: need not keep an hour's distance from other messages on the order.")
     was: Slug | None = Field(None, description="The id that this rule had before it was renamed.")
 
     @property

@@ -17,10 +17,13 @@ from uuid import uuid4
 import pytest
 
 from adapters.base import StoreAdapter
+from adapters.channels.base import Channel
+from adapters.channels.registry import create as create_channel
 from adapters.registry import create
 from adapters.sandbox.clock import MovableClock
 from adapters.sandbox.server import Request
 from adapters.sandbox.woocommerce import WooSandbox
+from connector.channel_keys import ChannelConfig
 from connector.config import StoreConfig
 from connector.cycle import Report, run_cycle
 from connector.loading import Loaded, load
@@ -103,7 +106,12 @@ class World:
         assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
         staff = Staff(("json://staff",), self._tell)
         self.client = open_client(
-            loaded, self.clock, make_adapter=self._make_adapter, staff=staff, dry_copy=self.scratch
+            loaded,
+            self.clock,
+            make_adapter=self._make_adapter,
+            make_channel=self._make_channel,
+            staff=staff,
+            dry_copy=self.scratch,
         )
 
     def close(self) -> None:
@@ -165,6 +173,9 @@ class World:
         """As in earnest, but less patient, and without waiting before another try."""
         settings = config.plain_settings()
         return create(config.platform, **settings, clock=clock, timeout=self.timeout, sleep=lambda seconds: None)
+
+    def _make_channel(self, config: ChannelConfig, clock: Clock) -> Channel:
+        return create_channel(config.name, config.kind, timeout=self.timeout, clock=clock, **config.keys)
 
     def _tell(self, urls: object, title: str, body: str) -> bool:
         self.told.append((title, body))

@@ -153,8 +153,8 @@ MUTANTS = (
     Mutant(
         "business hours are not looked at",
         "connector/acting.py",
-        "    return next_open(latest, judged.wanted.step.send_between, shop.calendar)\n",
-        "    return now\n",
+        "    return good_time_of(judged.wanted.step, order, moment, shop.calendar, shop.protection.quiet)\n",
+        "    return moment\n",
         ("tests/connector/test_brakes.py", "tests/connector/test_look_again.py", "tests/connector/test_clocks.py"),
     ),
     Mutant(

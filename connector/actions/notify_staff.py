@@ -14,6 +14,7 @@ class NotifyStaff(ActionSpec):
     """Send this text to everyone named under `staff` in the configuration."""
 
     shorthand: ClassVar[str] = "text"
+    to_staff: ClassVar[bool] = True
     text: Text
 
 

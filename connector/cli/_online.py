@@ -14,11 +14,13 @@ from rich.padding import Padding
 from adapters.base import Capability
 from adapters.errors import AdapterError
 from adapters.model import Finding, StoreInfo
-from connector.actions import known_actions
+from connector.actions import known_actions, needs_of, ways_of
+from connector.channel_keys import ChannelConfig
 from connector.cli._clients import Clients
 from connector.cli._screen import clean
 from connector.cli._state import exists, now, state_of
 from connector.config import StoreConfig
+from connector.lines import make_channel
 from connector.loading import Loaded
 from connector.opening import make_adapter
 from connector.poller import difference
@@ -50,8 +52,11 @@ class Answer:
             "timezone": info.timezone if info else None,
             "currency": info.identity.currency if info else None,
             "actions": dict(self.does),
-            "findings": [{"fatal": finding.fatal, "message": finding.message} for finding in self.findings],
+            "findings": self.findings_json(),
         }
+
+    def findings_json(self) -> list[dict[str, object]]:
+        return [{"fatal": finding.fatal, "message": finding.message} for finding in self.findings]
 
 
 def ask_stores(clients: Clients) -> list[Answer]:
@@ -61,11 +66,27 @@ def ask_stores(clients: Clients) -> list[Answer]:
         return list(pool.map(lambda each: _ask(*each), every))
 
 
+def ask_channels(clients: Clients) -> list[Answer]:
+    """Log in to every channel; nothing is sent."""
+    every = [(loaded, config) for loaded in clients.loaded for config in loaded.config.channels]
+    return [_log_in(clients, loaded, config) for loaded, config in every]
+
+
+def _log_in(clients: Clients, loaded: Loaded, config: ChannelConfig) -> Answer:
+    channel = make_channel(config, now)
+    try:
+        found = channel.check()
+    finally:
+        channel.close()
+    name = f"{clients.name(loaded)}/{config.name}" if clients.several else config.name
+    return Answer(name, None, found)
+
+
 def _ask(name: str, loaded: Loaded, store: StoreConfig) -> Answer:
     rules = tuple(rule for rule in loaded.rules[store.id] if rule.enabled)
     adapter = make_adapter(store, now)
     try:
-        info = adapter.check(_needed(rules))
+        info = adapter.check(_needed(rules, store.via))
     except AdapterError as error:
         return Answer(name, None, (Finding(True, str(error)),))
     finally:
@@ -74,15 +95,21 @@ def _ask(name: str, loaded: Loaded, store: StoreConfig) -> Answer:
         *info.findings,
         *_another_store(loaded, store, info),
         *_another_zone(store, info),
-        *_beyond_its_means(rules, frozenset(adapter.capabilities), info.means),
+        *_beyond_its_means(rules, store.via, frozenset(adapter.capabilities), info.means),
         *_unknown_statuses(rules, info.statuses, info.goals),
     ]
     return Answer(name, info, tuple(dict.fromkeys(found)), _really_done(rules, adapter.capabilities, info.means))
 
 
-def _needed(rules: tuple[Rule, ...]) -> frozenset[Capability]:
+def _needed(rules: tuple[Rule, ...], via: tuple[str, ...]) -> frozenset[Capability]:
     """What these rules ask of their store."""
-    asked = {needs for rule in rules for kind in _kinds(rule) if (needs := known_actions()[kind].needs) is not None}
+    asked = {
+        needs
+        for rule in rules
+        for step in rule.steps
+        for action in step.actions
+        if (needs := needs_of(action, via)) is not None
+    }
     return frozenset(asked | ({Capability.CHECKOUTS} if any(rule.trigger == ABANDONED for rule in rules) else set()))
 
 
@@ -126,15 +153,16 @@ def _offset(zone: ZoneInfo, moment: datetime) -> timedelta | None:
 
 
 def _beyond_its_means(
-    rules: tuple[Rule, ...], capabilities: frozenset[Capability], means: Mapping[str, str]
+    rules: tuple[Rule, ...], via: tuple[str, ...], capabilities: frozenset[Capability], means: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """What a store cannot do has its cure among its `means`, where there is one."""
+    """What a store cannot do has its cure among its `means`, where there is one. A message may have another way."""
     for rule in rules:
-        for kind in _kinds(rule):
-            needed = known_actions()[kind].needs
+        for action in (action for step in rule.steps for action in step.actions):
+            needed = needs_of(action, via)
             if needed is not None and needed not in capabilities:
                 cure = means.get(needed, "This platform cannot do that. Take it out.")
-                yield Finding(True, f"Rule '{rule.id}' uses '{kind}', which this store does not do. {cure}")
+                told = f"Rule '{rule.id}' uses '{action.kind}', which this store does not do. {cure}"
+                yield Finding(len(ways_of(action, via)) < 2, told)
 
 
 def _unknown_statuses(rules: tuple[Rule, ...], known: tuple[str, ...], goals: tuple[str, ...]) -> Iterator[Finding]:

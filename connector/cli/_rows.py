@@ -29,6 +29,8 @@ def row_json(row: Followup) -> dict[str, object]:
         "state": row.state,
         **when,
         "reason": row.reason,
+        "basis": row.basis,
+        "passed_over": row.passed_over,
     }
 
 
@@ -59,8 +61,12 @@ def rows_table(clients: Clients, found: Found, *, when: str, with_state: bool) -
 
 def _state(row: Followup) -> str:
     """The state, and the reason where there is one: `skipped: …`."""
-    reason = clean(row.reason)
+    reason = "; ".join(clean(part) for part in (row.reason, _passed(row)) if part)
     return reason if reason.startswith(row.state) else f"{row.state}: {reason}" if reason else row.state
+
+
+def _passed(row: Followup) -> str | None:
+    return f"passed over {row.passed_over}" if row.passed_over is not None else None
 
 
 def action_of(row: Followup) -> str:

@@ -83,6 +83,7 @@ def known_shop(loaded: Loaded, store: StoreConfig, database: Database, clock: Cl
         redirect_to=loaded.config.redirect_to,
         signed_by=loaded.config.signed_by,
         templates=loaded.templates,
+        protection=loaded.config.protection,
     )
 
 

@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.padding import Padding
 
+from connector.actions import ways_of
+from connector.channel_keys import PLATFORM
 from connector.cli._clients import Clients, load_clients
 from connector.cli._exits import Exit, Trouble, worst
 from connector.cli._options import CONFIG, AsJson, ConfigPath
@@ -19,7 +21,7 @@ from connector.cli._screen import clean, console, count, print_json, table
 from connector.config import shown
 from connector.loading import Loaded
 from connector.staff import named
-from rules.rule import Rule, Step
+from rules.rule import Action, Rule, Step
 
 
 def check(
@@ -38,13 +40,15 @@ def check(
         for loaded in clients.loaded:
             _show(console(), clients, loaded)
     if online:
-        from connector.cli._online import ask_stores, show_answers
+        from connector.cli._online import ask_channels, ask_stores, show_answers
 
         answers = ask_stores(clients)
         result["stores"] = {each.store: each.as_json() for each in answers}
-        codes += [Exit.FAILED for each in answers if each.fatal]
+        channels = ask_channels(clients)
+        result["channels"] = {each.store: each.findings_json() for each in channels}
+        codes += [Exit.FAILED for each in (*answers, *channels) if each.fatal]
         if not as_json:
-            show_answers(console(), answers)
+            show_answers(console(), [*answers, *channels])
     if as_json:
         print_json(result)
     return worst(codes)
@@ -71,14 +75,21 @@ def _unsendable(loaded: Loaded) -> list[Trouble]:
     for rules in loaded.rules.values():
         for rule in rules:
             purposes = {getattr(action.spec, "purpose", None) for step in rule.steps for action in step.actions}
-            if rule.enabled and "marketing" in purposes:
+            if rule.enabled and "marketing" in purposes and not _may_know_consent(loaded):
                 file, line = rule.where.rsplit(":", 1)
                 message = (
                     f"rule '{rule.id}': a message of 'purpose: marketing' goes only to customers who agreed to it, "
-                    "and no store says so yet: it is skipped"
+                    "and no store says so: set 'consent_meta' in the store, or 'soft_opt_in'; until then it is skipped"
                 )
                 found.append(Trouble(message, file, int(line), 1))
     return found
+
+
+def _may_know_consent(loaded: Loaded) -> bool:
+    """Whether anything tells which customers agreed to marketing: a platform that asks them, or the config."""
+    stores = loaded.config.stores
+    told = any(store.consent_meta is not None or store.platform != "woocommerce" for store in stores)
+    return told or bool(loaded.config.protection.soft_opt_in)
 
 
 # The summary --------------------------------------------------------------------------------------------------
@@ -103,8 +114,9 @@ def _show(screen: Console, clients: Clients, loaded: Loaded) -> None:
         if rules:
             made = table("Rule", "After", "What it does, and when")
             made.columns[0].no_wrap = True
+            via = next(store.via for store in config.stores if store.id == names[0])
             for rule in rules:
-                made.add_row(rule.id, rule.trigger, _steps(rule))
+                made.add_row(rule.id, rule.trigger, _steps(rule, via))
             screen.print(Padding(made, (0, 0, 0, 2)))
     screen.print()
 
@@ -118,14 +130,20 @@ def _same_rules(loaded: Loaded) -> dict[tuple[str, ...], tuple[Rule, ...]]:
     return stores
 
 
-def _steps(rule: Rule) -> str:
-    lines = [_step(step) for step in rule.steps]
+def _steps(rule: Rule, via: tuple[str, ...]) -> str:
+    lines = [_step(step, via) for step in rule.steps]
     if len(lines) > 1:
         lines = [f"{number}. {line}" for number, line in enumerate(lines, start=1)]
     return "\n".join(lines if rule.enabled else ["switched off:", *lines])
 
 
-def _step(step: Step) -> str:
+def _step(step: Step, via: tuple[str, ...]) -> str:
     wait = f"{step.wait} later" if step.wait is not None else "at once"
     hours = f", within {step.send_between}" if step.send_between is not None else ""
-    return f"{wait}{hours}: {', then '.join(action.kind for action in step.actions)}"
+    return f"{wait}{hours}: {', then '.join(_action(action, via) for action in step.actions)}"
+
+
+def _action(action: Action, via: tuple[str, ...]) -> str:
+    """What is done, and by which channels, unless it is the store's own alone."""
+    ways = ways_of(action, via)
+    return action.kind if ways in ((), (PLATFORM,)) else f"{action.kind} by {', else '.join(ways)}"

@@ -86,7 +86,14 @@ def _story(connection: sa.Connection, loaded: Loaded, store: StoreConfig, number
     of_order = followups.of_orders(connection, store.id, [id_])
     of_person = followups.of_people(connection, store.id, [known.person], [each.rule.id for each in active])
     rows = of_order + [row for row in of_person if row.order_id != id_]
-    facts = Facts(known.order, known.person, store.calendar, store.ladders, tuple(row.deed for row in rows))
+    facts = Facts(
+        known.order,
+        known.person,
+        store.calendar,
+        store.ladders,
+        tuple(row.deed for row in rows),
+        loaded.config.protection.quiet,
+    )
     verdicts = tuple(verdicts_on(facts, known.journal, active, now()))
     unwritable = why_not_written_to(connection, store.id, secret, known)
     return Story(known, state, verdicts, tuple(of_order), unwritable)
@@ -166,6 +173,8 @@ def _unrecorded(story: Story, verdict: Verdict) -> list[dict[str, object]]:
             "state": "pending",
             "due_at": iso(wanted.due_at),
             "reason": "to be recorded by the next run",
+            "basis": None,
+            "passed_over": None,
         }
         for action in wanted.step.actions
     ]
@@ -240,7 +249,8 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 
 def _line(row: Followup, zone: tzinfo) -> str:
     when = f"due {local(row.due_at, zone)}" if row.state == "pending" else local(row.at, zone)
-    why = f": {clean(row.reason)}" if row.reason else ""
+    told = (row.reason, row.basis, f"passed over {row.passed_over}" if row.passed_over else None)
+    why = "".join(f": {clean(each)}" for each in told if each)
     return f"step {row.position}, {action_of(row)}: {row.state}, {when}{why} (id {row.id})"
 
 

@@ -33,7 +33,12 @@ from connector.store.suppressions import Purpose, Suppression
 
 What = Literal["add", "remove", "list", "import", "export"]
 COLUMNS = ("address", "purpose", "reason", "since")
-PURPOSES: dict[str, Purpose] = {"": "everything", "everything": "everything", "marketing": "marketing"}
+PURPOSES: dict[str, Purpose] = {
+    "": "everything",
+    "everything": "everything",
+    "marketing": "marketing",
+    "address": "address",
+}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
@@ -218,7 +223,7 @@ def _entry(given: str, row: dict[str, str]) -> Entry:
     given = _unguarded(given.strip())
     purpose = PURPOSES.get(row.get("purpose", "").strip().casefold())
     if purpose is None:
-        raise ValueError("the purpose is 'everything' or 'marketing'")
+        raise ValueError("the purpose is 'everything', 'marketing' or 'address'")
     return Entry(given, address_of(given), purpose, _unguarded(row.get("reason", "").strip()) or None)
 
 

@@ -15,7 +15,10 @@ from rules.planner import Deed, State
 
 @dataclass(frozen=True, slots=True)
 class Followup:
-    """A follow-up's row. `action` counts from 1; `number` is the order's as people see it."""
+    """A follow-up's row. `action` counts from 1; `number` is the order's as people see it.
+
+    `basis` is on what grounds a message was sent, `passed_over` which channels it did not go by, and why.
+    """
 
     id: int
     store: str
@@ -45,6 +48,8 @@ class Followup:
     intent: bytes | None
     intent_at: datetime | None
     result: str | None
+    basis: str | None = None
+    passed_over: str | None = None
 
     @property
     def of_step(self) -> tuple[str, str, str]:

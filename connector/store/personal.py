@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from adapters.model import Order
 from connector.store.followups import Followup
 from connector.store.orders import Erased, encode
-from connector.store.tables import followups, orders, quarantine, stores
+from connector.store.tables import followups, ledger, orders, quarantine, stores
 from rules.events import Journal
 
 AT_ONCE = 500
@@ -78,6 +78,8 @@ def erase_order(connection: sa.Connection, store: str, order: Order, erased: Era
     connection.execute(sa.update(orders).where(*chosen).values(facts=encode(order), erased=erased))
     theirs = (followups.c.store == store, followups.c.order_id == order.id)
     connection.execute(sa.update(followups).where(*theirs, followups.c.intent.is_not(None)).values(intent=None))
+    about_it = (ledger.c.store == store, ledger.c.order_id == order.id)
+    connection.execute(sa.delete(ledger).where(*about_it))
 
 
 def give_up_outcomes(connection: sa.Connection, store: str, order_id: str, reason: str, now: datetime) -> None:

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from connector.store.tables import suppressions
 
-Purpose = Literal["everything", "marketing"]
-"""What is not sent."""
+Purpose = Literal["everything", "marketing", "address"]
+"""What is not sent: nothing, no marketing, or nothing to this address alone, which takes no more messages."""
 
 
 @dataclass(frozen=True, slots=True)

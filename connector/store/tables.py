@@ -169,6 +169,8 @@ followups = sa.Table(
     sa.Column("intent", sa.LargeBinary),
     sa.Column("intent_at", Utc),
     sa.Column("result", sa.Text),
+    sa.Column("basis", sa.Text),
+    sa.Column("passed_over", sa.Text),
     sa.UniqueConstraint("store", "rule", "subject", "step", "action"),
 )
 sa.Index("ix_followups_order", followups.c.store, followups.c.order_id)
@@ -200,3 +202,17 @@ suppressions = sa.Table(
     sa.Column("along_with", sa.Text),
     sa.Column("at", Utc, nullable=False),
 )
+
+# Who was written to, for as long as it counts: a row for each address by which that person may be known.
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("mark", sa.Text, primary_key=True),
+    sa.Column("followup", sa.Integer, primary_key=True),
+    sa.Column("store", sa.Text, nullable=False),
+    sa.Column("order_id", sa.Text, nullable=False),
+    sa.Column("marketing", sa.Boolean, nullable=False),
+    sa.Column("at", Utc, nullable=False),
+)
+sa.Index("ix_ledger_followup", ledger.c.followup)
+sa.Index("ix_ledger_at", ledger.c.at)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.channels.mail_server import mail_server
 from tests.cli.conftest import Desk, Shop
 
 ONE_LINE = re.compile(r"[^\s:]+\.(yaml|md):\d+:\d+: .+")
@@ -113,6 +114,7 @@ def test_a_config_with_secrets_that_everybody_can_read_is_refused(shop: Shop) ->
 
 def test_marketing_is_warned_of_while_no_consent_is_known(shop: Shop) -> None:
     shop.rules("- { id: hello, trigger: order.placed, actions: [ { send: { text: Buy, purpose: marketing } } ] }")
+    shop.config(shop.store.url, "unsubscribe: mailto:stop@tea.example.com\n")
     result = shop.type("check")
     assert result.code == 0
     assert "rule 'hello'" in result.err
@@ -214,3 +216,59 @@ def test_a_shop_that_is_down_does_not_hide_the_others(shop: Shop) -> None:
     stores = result.json["stores"]
     assert stores["tea"]["findings"] == []
     assert stores["mugs"]["findings"][0]["fatal"]
+
+
+def test_marketing_by_mail_without_a_way_to_unsubscribe_is_a_mistake(shop: Shop) -> None:
+    shop.rules("- { id: hello, trigger: order.placed, actions: [ { send: { text: Buy, purpose: marketing } } ] }")
+    result = shop.type("check")
+    assert result.code == 2
+    assert "rule 'hello': marketing by mail needs a way to unsubscribe: set 'unsubscribe'" in result.err
+
+
+def test_mistakes_in_channels_and_protection_have_their_places(shop: Shop) -> None:
+    extra = (
+        "channels:\n  emial: { type: smtp }\n  sms: { type: twillio }\n"
+        "via: [platform, whatsapp]\nfrequency_caps: [at most two]\nquiet_times: 21-8\nunsubscribe: stop\n"
+    )
+    shop.rules("- { id: hello, trigger: order.placed, actions: [ add_note: Hi ] }")
+    shop.config(shop.store.url, extra)
+    result = shop.type("check")
+    assert result.code == 2
+    for told in ("'at most two' is no cap", "'21-8' is not a time window", "unsubscribe: write mailto:"):
+        assert told in result.err
+    shop.config(shop.store.url, extra[: extra.index("frequency_caps")])
+    result = shop.type("check")
+    for told in (
+        "there is no channel 'emial'; did you mean 'email'?",
+        "there is no type 'twillio' of 'sms'; did you mean 'twilio'?",
+        "there is no channel 'whatsapp' (configure it under 'channels')",
+    ):
+        assert told in result.err
+
+
+def test_hours_that_are_all_quiet_are_a_mistake(shop: Shop) -> None:
+    shop.rules(
+        "- { id: hello, trigger: order.placed, send_between: '22:00-23:00', actions: [ send: Hi ] }\n"
+        "- { id: note, trigger: order.placed, send_between: '22:00-23:00', actions: [ add_note: Hi ] }"
+    )
+    shop.config(shop.store.url, 'quiet_times: "21:00-08:00"\n')
+    result = shop.type("check")
+    assert result.code == 2
+    assert "rule 'hello': 22:00-23:00 is all within the quiet times" in result.err
+    assert "rule 'note'" not in result.err
+
+
+def test_channels_are_logged_in_to_and_nothing_is_sent(shop: Shop) -> None:
+    shop.rules("- { id: hello, trigger: order.placed, actions: [ { send: { text: Hi, via: email } } ] }")
+    with mail_server() as mail:
+        url = f'"smtp://shop:secret-9f@127.0.0.1:{mail.port}"'
+        shop.config(shop.store.url, f"channels: {{ email: {{ type: smtp, url: {url}, from: tal@example.com }} }}\n")
+        result = shop.type("check", "--online")
+        assert result.code == 0
+        assert "email: reached, and all is well" in result.out
+        assert "send by email" in result.out
+        mail.replies["AUTH"] = "535 5.7.8 no"
+        result = shop.type("check", "--online", "--json")
+    assert result.code == 1
+    assert "refuses the user name" in result.json["channels"]["email"][0]["message"]
+    assert mail.mails == []

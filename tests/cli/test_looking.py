@@ -14,7 +14,7 @@ import yaml
 
 from tests.cli.conftest import Desk, Shop
 
-KEYS = {"id", "store", "order", "rule", "step", "action", "channel", "state", "reason"}
+KEYS = {"id", "store", "order", "rule", "step", "action", "channel", "state", "reason", "basis", "passed_over"}
 Z = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 

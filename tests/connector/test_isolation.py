@@ -56,10 +56,10 @@ def test_a_fault_of_ours_in_one_follow_up_puts_that_one_off_and_the_others_are_d
     bad, sound = two_placed(world)
     honest = prepare.make_ready
 
-    def stumble(shop, judged, rows, now):  # type: ignore[no-untyped-def]
+    def stumble(connection, shop, judged, rows, now):  # type: ignore[no-untyped-def]
         if judged.facts.order.customer.first_name == "Bad":
             raise RuntimeError("a bug")
-        return honest(shop, judged, rows, now)
+        return honest(connection, shop, judged, rows, now)
 
     monkeypatch.setattr("connector.acting.make_ready", stumble)
     world.later(hours=1)

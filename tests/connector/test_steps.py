@@ -104,6 +104,7 @@ def test_no_coupon_is_made_for_a_message_that_may_not_go(world: World) -> None:
 
 
 def test_no_coupon_is_made_for_marketing_without_consent(world: World) -> None:
+    world.extra = "unsubscribe: mailto:stop@tea.example.com"
     marketing = '{ text: "Code: {{ coupon.code }}", purpose: marketing }'
     placed(world, COUPON_THEN_MESSAGES.replace('"Your code: {{ coupon.code }}"', marketing))
     assert world.store.coupons == {}

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector.actions import known_actions
-from connector.config import CHANNELS, load_config
+from connector.config import load_config
 from rules.document import Problem
 from rules.loader import load_rules
 from rules.template_check import check_text
@@ -83,7 +83,7 @@ def test_no_rule_file_makes_the_loader_raise(text: str) -> None:
     rules, problems = load_rules(
         {"rules.yaml": text},
         actions={kind.name: kind.spec for kind in known_actions().values()},
-        channels=CHANNELS,
+        channels=("platform",),
         windows={},
         templates={},
         templates_dir="templates",

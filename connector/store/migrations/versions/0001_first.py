@@ -40,6 +40,8 @@ def upgrade() -> None:
         sa.Column("intent", sa.LargeBinary(), nullable=True),
         sa.Column("intent_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("basis", sa.Text(), nullable=True),
+        sa.Column("passed_over", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_followups")),
         sa.UniqueConstraint(
             "store",
@@ -116,6 +118,18 @@ def upgrade() -> None:
         sqlite_where=sa.text("open IS 1"),
         postgresql_where=sa.text("open IS true"),
     )
+    op.create_table(
+        "ledger",
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.Column("followup", sa.Integer(), nullable=False),
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("marketing", sa.Boolean(), nullable=False),
+        sa.Column("at", tables.Utc(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("mark", "followup", name=op.f("pk_ledger")),
+    )
+    op.create_index("ix_ledger_followup", "ledger", ["followup"], unique=False)
+    op.create_index("ix_ledger_at", "ledger", ["at"], unique=False)
     op.create_table(
         "pauses",
         sa.Column("store", sa.Text(), nullable=False),
