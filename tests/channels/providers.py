@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from base64 import b64decode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -66,7 +67,7 @@ CANNED = {
 
 
 @dataclass
-class HttpProvider:
+class HttpProvider(ABC):
     """What all providers with an HTTP API have in common. `answer` is what an untroubled one does."""
 
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
@@ -90,11 +91,13 @@ class HttpProvider:
         self.faults.clear()
         self.loopback.stop()
 
+    @abstractmethod
     def connect(self, url: str) -> Channel:
-        raise NotImplementedError
+        """The channel, to the provider at this address."""
 
+    @abstractmethod
     def answer(self, request: Request) -> Response:
-        raise NotImplementedError
+        """What an honest provider says."""
 
     def expected(self) -> str:
         return self.message.text
