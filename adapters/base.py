@@ -82,6 +82,9 @@ class StoreAdapter(Protocol):
     def identify(self) -> StoreInfo:
         """The quick form of `check`: identity, currency and zone alone."""
 
+    def since(self, moment: datetime) -> Cursor:
+        """The cursor from which a walk brings what has changed since a moment (on the store's clock)."""
+
     def changed_orders(self, after: Cursor | None) -> Iterator[Page]:
         """Walk every order changed since `after` (None: all there are), oldest change first.
 

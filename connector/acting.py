@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import zip_longest
 
 import msgspec
@@ -36,7 +37,7 @@ from connector.prepare import Judged, Made, make_ready, world_of
 from connector.privacy import no_more_to, why_not_written_to
 from connector.settling import bare_intent, record_done, settle, without_words
 from connector.shop import Shop
-from connector.store import followups, ledger, orders
+from connector.store import followups, ledger, orders, suppressions
 from connector.store.followups import Followup
 from connector.tally import Tally
 from connector.waiting import delay_after
@@ -113,7 +114,7 @@ def _open_intent(shop: Shop, first: Followup, tally: Tally) -> list[Made]:
             return []
         try:
             _heed_cooldown(shop, judged, now)
-            made = make_ready(connection, shop, judged, todo, now)
+            made = make_ready(partial(suppressions.of, connection), shop, judged, todo, now)
             enter_in_ledger(connection, shop, judged, made, now)
         except NotNow as wait:
             _put_off(connection, shop, judged, todo, wait)
@@ -138,9 +139,8 @@ def _plan_afresh(connection: sa.Connection, shop: Shop, first: Followup, now: da
     facts = Facts(known.order, known.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
     for wanted in plan(facts, known.journal, shop.rules_now(), now).wanted:
         if (wanted.rule.id, wanted.subject.key, wanted.step.id) == first.of_step and wanted.due_at <= now:
-            return Judged(
-                facts, known.journal, wanted, recorded, why_not_written_to(connection, shop.id, shop.secret, known)
-            )
+            unwritable = why_not_written_to(partial(suppressions.of, connection), shop.id, shop.secret, known)
+            return Judged(facts, known.journal, wanted, recorded, unwritable)
     return None
 
 

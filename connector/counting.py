@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from connector.people import addresses_of, email_of, marks, phones_of
 from connector.prepare import Judged, Made
 from connector.privacy import why_not_to, why_not_written_to
 from connector.shop import Shop
-from connector.store import ledger, orders
+from connector.store import ledger, orders, suppressions
 from rules.protection import PAUSE, Cap, Ledger, Outgoing, Sent, allowed
 
 KEPT = timedelta(days=100)
@@ -26,31 +27,35 @@ def enter_in_ledger(connection: sa.Connection, shop: Shop, judged: Judged, made:
     if not messages:
         return
     order, rule, caps = judged.facts.order, judged.wanted.rule, shop.protection.caps
-    person = _marks_of(shop, order, messages)
+    person = marks_of(shop, order, messages)
     ledger.lock(connection, person)
-    sent = ledger.sent_to(connection, person, now - _longest(caps), [each.row.id for each in messages])
+    sent = ledger.sent_to(connection, person, now - longest(caps), [each.row.id for each in messages])
     about = (shop.id, order.id)
-    for each in messages:
-        marketing = each.prepared.marketing
-        # The messages of one step are one to their customer, but for the caps.
-        is_first = each is messages[0]
-        wait = allowed(Ledger(sent, caps), Outgoing(marketing, about, rule.urgent or not is_first), now)
-        if wait is not None:
-            raise NotNow(wait.until, wait.reason)
-        sent = [*sent, Sent(now, marketing, about)]
-    ledger.forget_before(connection, now - max(_longest(caps), KEPT))
+    admit(sent, caps, [Outgoing(each.prepared.marketing, about, rule.urgent) for each in messages], now)
+    ledger.forget_before(connection, now - max(longest(caps), KEPT))
     for each in messages:
         ledger.enter(connection, each.row.id, person, order=about, marketing=each.prepared.marketing, at=now)
 
 
-def _marks_of(shop: Shop, order: Order, messages: Sequence[Made]) -> frozenset[str]:
+def admit(sent: Sequence[Sent], caps: Sequence[Cap], messages: Sequence[Outgoing], now: datetime) -> None:
+    """Raises NotNow unless all the messages of one step may go out now to a person who was `sent` these."""
+    for number, message in enumerate(messages):
+        # The messages of one step are one to their customer, but for the caps.
+        wait = allowed(Ledger(sent, caps), message._replace(urgent=message.urgent or number > 0), now)
+        if wait is not None:
+            raise NotNow(wait.until, wait.reason)
+        sent = [*sent, Sent(now, message.marketing, message.order)]
+
+
+def marks_of(shop: Shop, order: Order, messages: Sequence[Made]) -> frozenset[str]:
     """All by which the customer may be known: by e-mail and by phone, in the order and to the channels."""
     addresses = phones_of(order) | ({email} if (email := email_of(order)) else frozenset())
     reached = (addresses_of(each.prepared.to) for each in messages if each.prepared.to is not None)
     return marks(addresses.union(*reached), shop.secret)
 
 
-def _longest(caps: Sequence[Cap]) -> timedelta:
+def longest(caps: Sequence[Cap]) -> timedelta:
+    """How far back what was sent may still count."""
     return max((cap.span for cap in caps), default=PAUSE)
 
 
@@ -60,6 +65,7 @@ def why_not_any_more(connection: sa.Connection, shop: Shop, made: Made) -> str |
     if to is None:
         return None
     known = orders.load(connection, shop.id, [made.row.order_id])[made.row.order_id]
-    reasons = why_not_written_to(connection, shop.id, shop.secret, known)
+    listed = partial(suppressions.of, connection)
+    reasons = why_not_written_to(listed, shop.id, shop.secret, known)
     purpose = "marketing" if marketing else "transactional"
-    return reasons.get(purpose) or why_not_to(connection, shop.secret, to, marketing=marketing)
+    return reasons.get(purpose) or why_not_to(listed, shop.secret, to, marketing=marketing)

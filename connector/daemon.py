@@ -19,12 +19,10 @@ from connector.heartbeat import beat_if_well
 from connector.metrics import Metrics
 from connector.opening import Client
 from connector.serving import serving
+from connector.shop import pace_of
 from connector.store import stores
 
 log = structlog.get_logger()
-
-DUE_EVERY = timedelta(seconds=15)
-"""How often a store is asked what has come due between two polls."""
 
 BEAT_EVERY = timedelta(minutes=1)
 """How often a heartbeat is due while all is well."""
@@ -93,7 +91,7 @@ def _start(
             _tend,
             "interval",
             args=(ward, halt, metrics),
-            seconds=_pace(ward.shop.config.poll_every).total_seconds(),
+            seconds=ward.shop.pace.total_seconds(),
             next_run_time=datetime.now(scheduler.timezone),
         )
     for client in clients:
@@ -112,12 +110,7 @@ def _start(
 
 def is_time_to_poll(poll_every: timedelta, polled_at: datetime | None, now: datetime) -> bool:
     """Whether this is the beat nearest to the next poll's time: the last one ended a little after its own beat."""
-    return polled_at is None or now - polled_at >= poll_every - _pace(poll_every) / 2
-
-
-def _pace(poll_every: timedelta) -> timedelta:
-    """How often a store is seen to."""
-    return min(DUE_EVERY, poll_every)
+    return polled_at is None or now - polled_at >= poll_every - pace_of(poll_every) / 2
 
 
 def _tend(ward: Ward, halt: threading.Event, metrics: Metrics) -> None:

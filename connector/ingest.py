@@ -186,9 +186,15 @@ def _plan_and_save(
 
 def _to_save(each: _News, planned: Plan, now: datetime) -> orders.Seen:
     is_open = _is_open(each.order, each.journal, now)
-    # Never at once again: whoever asks until nothing is left to ask would not come to an end.
-    ask_at = max(planned.ask_at, now + timedelta(seconds=1)) if planned.ask_at is not None else None
-    return orders.Seen(each.order, each.raw, each.journal, each.person, is_open, ask_at, each.erased)
+    return orders.Seen(each.order, each.raw, each.journal, each.person, is_open, ask_at(planned, now), each.erased)
+
+
+def ask_at(planned: Plan, now: datetime) -> datetime | None:
+    """When to plan again what time alone may change.
+
+    Never at once: whoever asks until nothing is left to ask would not come to an end.
+    """
+    return max(planned.ask_at, now + timedelta(seconds=1)) if planned.ask_at is not None else None
 
 
 def _recorded(connection: sa.Connection, shop: Shop, news: Sequence[_News]) -> dict[str, list[Followup]]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
-import sqlalchemy as sa
 from pydantic import SecretStr
 
 from connector.actions import Broken, Prepared, Refused, Setting, World, known_actions
@@ -18,12 +17,13 @@ from connector.reaching import reach
 from connector.shop import Shop
 from connector.staff import named, redirected
 from connector.store.followups import Followup
+from connector.store.suppressions import Listed
 from rules.events import Journal
 from rules.locales import wanted_locales
 from rules.messages import Rendered, render_template, render_words
 from rules.planner import Facts, Subject, Wanted, scene_of
 from rules.template_language import GivenCoupon, Store
-from rules.templates import Context, RenderError, render_text
+from rules.templates import Context, Markup, RenderError, render_text
 from rules.timing import after
 
 if TYPE_CHECKING:
@@ -47,6 +47,16 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """How texts become words: those that stand in a rule, by the markup and for a name in errors; and messages, from a
+    text or a template, with where to unsubscribe.
+    """
+
+    line: Callable[[str, Context, Markup, str], str]
+    message: Callable[[Shop, Judged, Context, str | None, str | None, str | None], Rendered]
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """An action of a step, ready to be done; after the rule's last step nothing of it is left to plan."""
 
@@ -56,9 +66,12 @@ class Made:
 
 
 def make_ready(
-    connection: sa.Connection, shop: Shop, judged: Judged, rows: Sequence[Followup], now: datetime
+    listed: Listed, shop: Shop, judged: Judged, rows: Sequence[Followup], now: datetime, words: Words | None = None
 ) -> list[Made]:
-    """Every action of the step, ready, in order. Raises Refused, NotNow or Broken if one of them cannot be."""
+    """Every action of the step, ready, in order; `listed` knows who is on the suppression list.
+
+    Raises Refused, NotNow or Broken if one of them cannot be.
+    """
     wanted = judged.wanted
     context = _context(shop, judged, now)
     made: list[Made] = []
@@ -69,7 +82,7 @@ def make_ready(
             raise Refused(f"this store cannot do '{kind.name}'")
         code = coupon_code(shop.secret, row)
         try:
-            setting = _setting(connection, shop, judged, row, context, code, now)
+            setting = _setting(listed, shop, judged, row, context, code, now, words or WRITTEN)
             prepared = kind.prepare(action.spec, setting)
         except RenderError as error:
             raise Broken(str(error)) from None
@@ -120,16 +133,23 @@ def _identity(row: Followup) -> bytes:
 
 
 def _setting(
-    connection: sa.Connection, shop: Shop, judged: Judged, row: Followup, context: Context, code: str, now: datetime
+    listed: Listed,
+    shop: Shop,
+    judged: Judged,
+    row: Followup,
+    context: Context,
+    code: str,
+    now: datetime,
+    words: Words,
 ) -> Setting:
     redirect_to = named(shop.redirect_to) if shop.mode == "redirect" and shop.redirect_to is not None else None
     name = f"rule '{judged.wanted.rule.id}'"
     return Setting(
         order=judged.facts.order,
-        render=lambda source: _with_words(render_text(source, context, shop.adapter.markup, name=name)),
-        render_plain=lambda source: _with_words(render_text(source, context, "plain", name=name)),
-        compose=partial(_compose, shop, judged, context),
-        reach=lambda channel, marketing: reach(connection, shop, judged.facts.order, channel, now, marketing=marketing),
+        render=lambda source: _with_words(words.line(source, context, shop.adapter.markup, name)),
+        render_plain=lambda source: _with_words(words.line(source, context, "plain", name)),
+        compose=partial(words.message, shop, judged, context),
+        reach=lambda channel, marketing: reach(listed, shop, judged.facts.order, channel, now, marketing=marketing),
         markup=shop.adapter.markup,
         later=lambda span: after(now, span, shop.calendar),
         coupon_code=code,
@@ -165,6 +185,14 @@ def _compose(
     wanted = wanted_locales(judged.facts.order, shop.config.locale)
     files = shop.templates[str(template)]
     return render_template(files, wanted, context, name=f"templates/{template}", brand=brand, unsubscribe=unsubscribe)
+
+
+def _line(source: str, context: Context, markup: Markup, name: str) -> str:
+    return render_text(source, context, markup, name=name)
+
+
+WRITTEN = Words(_line, _compose)
+"""Words as they go out."""
 
 
 def _with_words(text: str) -> str:

@@ -18,7 +18,7 @@ from connector.people import addresses_of, email_of, mark, marks, person_of, pho
 from connector.shop import Shop
 from connector.store import suppressions
 from connector.store.orders import Erased, Known
-from connector.store.suppressions import Suppression
+from connector.store.suppressions import Listed, Suppression
 from rules.protection import NO_FOLLOWUP
 
 
@@ -97,7 +97,7 @@ def is_of(order: Order, store: str, secret: bytes, known: frozenset[str]) -> boo
     return by_phone and not known.isdisjoint(marks(phones_of(order), secret))
 
 
-def why_not_written_to(connection: sa.Connection, store: str, secret: bytes, known: Known) -> Mapping[str, str]:
+def why_not_written_to(listed: Listed, store: str, secret: bytes, known: Known) -> Mapping[str, str]:
     """Why the customer of an order gets no messages of a purpose (transactional, marketing); empty if they may."""
     if known.erased == "age":
         reason = "who made this order is not known any more: it was kept as long as 'keep_for' says"
@@ -109,7 +109,7 @@ def why_not_written_to(connection: sa.Connection, store: str, secret: bytes, kno
         reasons |= dict.fromkeys(
             ("transactional", "marketing"), f"the order or its customer has the tag '{NO_FOLLOWUP}'"
         )
-    for row in suppressions.of(connection, marks(addresses, secret) | {known.person}):
+    for row in listed(marks(addresses, secret) | {known.person}):
         if row.purpose == "address":
             continue  # somebody whose mailbox is gone may still be reached by phone
         if row.along_with is None or known.erased or is_of(order, store, secret, frozenset({row.mark})):
@@ -119,9 +119,9 @@ def why_not_written_to(connection: sa.Connection, store: str, secret: bytes, kno
     return reasons
 
 
-def why_not_to(connection: sa.Connection, secret: bytes, to: str, *, marketing: bool) -> str | None:
+def why_not_to(listed: Listed, secret: bytes, to: str, *, marketing: bool) -> str | None:
     """Why nothing is sent to this address, as a channel has it; None if it may be."""
-    for row in suppressions.of(connection, marks(addresses_of(to), secret)):
+    for row in listed(marks(addresses_of(to), secret)):
         if row.purpose == "address":
             return f"its address takes no more messages since {row.at:%Y-%m-%d}: {row.reason or 'bounced'}"
         if row.purpose == "everything" or marketing:

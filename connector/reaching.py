@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from adapters.base import Capability
 from adapters.channels.base import Unreachable
 from adapters.model import Order
@@ -13,18 +11,19 @@ from connector.actions import NotNow, PassedOver, Way
 from connector.channel_keys import PLATFORM
 from connector.privacy import why_not_to
 from connector.shop import Shop
+from connector.store.suppressions import Listed
 from connector.unsubscribing import link_for
 from rules.protection import TRANSACTIONAL, NoConsent, consent_basis
 
 
-def reach(connection: sa.Connection, shop: Shop, order: Order, channel: str, now: datetime, *, marketing: bool) -> Way:
+def reach(listed: Listed, shop: Shop, order: Order, channel: str, now: datetime, *, marketing: bool) -> Way:
     """The way by this channel to who made the order.
 
     Raises PassedOver where it does not reach them, or may not; NotNow where it would, but is in trouble.
     """
     to = _address(shop, order, channel)
     basis = _basis(shop, order, channel) if marketing else TRANSACTIONAL
-    why_not = why_not_to(connection, shop.secret, to, marketing=marketing)
+    why_not = why_not_to(listed, shop.secret, to, marketing=marketing)
     if why_not is not None:
         raise PassedOver(why_not)
     line = shop.lines.get(channel)

@@ -19,6 +19,9 @@ from rules.timing import Calendar
 
 UNPROTECTED = Protection()
 
+DUE_EVERY = timedelta(seconds=15)
+"""How often a store is asked what has come due between two polls."""
+
 Clock = Callable[[], datetime]
 """Gives the time: aware, UTC. Passed in, so that tests and the demo can move it."""
 
@@ -48,6 +51,11 @@ class Shop:
     def id(self) -> str:
         return self.config.id
 
+    @property
+    def pace(self) -> timedelta:
+        """How often the store is seen to."""
+        return pace_of(self.config.poll_every)
+
     @cached_property
     def person_rules(self) -> frozenset[str]:
         """Rules whose plan depends on what was done for the same person on other orders."""
@@ -69,3 +77,8 @@ class Shop:
         if behind < timedelta(seconds=5):
             return self.rules
         return tuple(Active(active.rule, active.since - behind) for active in self.rules)
+
+
+def pace_of(poll_every: timedelta) -> timedelta:
+    """How often a store is seen to that is polled so often."""
+    return min(DUE_EVERY, poll_every)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Literal
 
@@ -56,6 +56,9 @@ class Shopify:
 
     def identify(self) -> StoreInfo:
         return site.identify(self._client, self._terms)
+
+    def since(self, moment: datetime) -> Cursor:
+        return Cursor(moment.astimezone(UTC).isoformat())
 
     def changed_orders(self, after: Cursor | None) -> Iterator[Page]:
         place = bulk.place_at(after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -63,6 +63,9 @@ class WooCommerce:
 
     def identify(self) -> StoreInfo:
         return self._learnt(site.identify(self._client))
+
+    def since(self, moment: datetime) -> Cursor:
+        return Cursor(moment.astimezone(UTC).isoformat())
 
     def changed_orders(self, after: Cursor | None) -> Iterator[Page]:
         for step in walk(self._client, after, self._zone, self._memory):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -25,7 +26,7 @@ from connector.cli._state import now, state_of
 from connector.config import StoreConfig
 from connector.loading import Loaded
 from connector.privacy import why_not_written_to
-from connector.store import followups, orders, stores
+from connector.store import followups, orders, stores, suppressions
 from connector.store.database import secret_of
 from connector.store.followups import Followup
 from connector.store.orders import Known
@@ -95,7 +96,7 @@ def _story(connection: sa.Connection, loaded: Loaded, store: StoreConfig, number
         loaded.config.protection.quiet,
     )
     verdicts = tuple(verdicts_on(facts, known.journal, active, now()))
-    unwritable = why_not_written_to(connection, store.id, secret, known)
+    unwritable = why_not_written_to(partial(suppressions.of, connection), store.id, secret, known)
     return Story(known, state, verdicts, tuple(of_order), unwritable)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Literal, NamedTuple
@@ -38,7 +38,7 @@ class Known(NamedTuple):
 
     @property
     def order(self) -> Order:
-        return _decode_order(self.raw)
+        return decode(self.raw)
 
 
 class Seen(NamedTuple):
@@ -56,6 +56,11 @@ class Seen(NamedTuple):
 def encode(order: Order) -> bytes:
     """The bytes under which an order's facts are stored and compared."""
     return _encode(order)
+
+
+def decode(raw: bytes) -> Order:
+    """The order whose facts these bytes are."""
+    return _decode_order(raw)
 
 
 def load(connection: sa.Connection, store: str, ids: Sequence[str]) -> dict[str, Known]:
@@ -159,6 +164,11 @@ def ask_again_of(connection: sa.Connection, store: str, person: str, but_not: st
     connection.execute(sa.update(orders).where(chosen).values(ask_at=now))
 
 
+def next_asked(connection: sa.Connection, store: str) -> datetime | None:
+    """When the next order of this store is to be planned again, as time alone may change its plan."""
+    return connection.scalar(sa.select(sa.func.min(orders.c.ask_at)).where(orders.c.store == store))
+
+
 def note_missing(connection: sa.Connection, store: str, order_id: str, now: datetime) -> datetime:
     """The order answered 404, alone among its neighbours; returns since when it does."""
     chosen = sa.and_(orders.c.store == store, orders.c.id == order_id)
@@ -203,6 +213,14 @@ def quarantined(connection: sa.Connection, store: str) -> list[tuple[str, str, d
     columns = (quarantine.c.order_id, quarantine.c.reason, quarantine.c.at)
     query = sa.select(*columns).where(quarantine.c.store == store).order_by(quarantine.c.at)
     return [(row.order_id, row.reason, row.at) for row in connection.execute(query)]
+
+
+def every(connection: sa.Connection, store: str) -> Iterator[Known]:
+    """All known orders of this store, one after the other, as what is known of them."""
+    query = sa.select(*_KNOWN).where(orders.c.store == store).order_by(orders.c.id)
+    for row in connection.execution_options(yield_per=1000).execute(query):
+        journal = _decode_journal(row.journal)
+        yield Known(row.facts, journal, row.person, row.open, row.missing_since is not None, row.erased)
 
 
 def count(connection: sa.Connection, store: str) -> int:

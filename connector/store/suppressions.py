@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -30,6 +30,9 @@ class Suppression:
     along_with: str | None
     at: datetime
 
+
+Listed = Callable[[Collection[str]], Sequence[Suppression]]
+"""Gives the rows of these marks."""
 
 _columns = [suppressions.c[name] for name in Suppression.__dataclass_fields__]
 

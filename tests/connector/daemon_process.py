@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from connector import daemon
+from connector import daemon, shop
 from connector.loading import Loaded, load
 from connector.observe import set_up_logs
 from connector.opening import Client, open_client
@@ -32,7 +32,7 @@ def hurried(base: float) -> Callable[[], datetime]:
 
 def main(config: Path, base: float) -> None:
     set_up_logs("info")
-    daemon.DUE_EVERY = daemon.BEAT_EVERY = timedelta(seconds=0.2)
+    shop.DUE_EVERY = daemon.BEAT_EVERY = timedelta(seconds=0.2)
 
     def opened() -> Sequence[Client] | None:
         loaded = load(config, {})

@@ -1,0 +1,418 @@
+"""Past orders under a moving clock: what a run would have done with them, told by the functions that a run is made of.
+
+Nothing is asked of a store, and nothing is written. Time jumps from one beat at which something may happen to the
+next: a poll that shows a change, or a moment at which something is due.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from adapters.model import Order
+from connector.acting import A_MOMENT
+from connector.actions import Broken, NotNow, Refused
+from connector.counting import admit, longest, marks_of
+from connector.ingest import ask_at
+from connector.prepare import Judged, Made, Words, make_ready
+from connector.privacy import why_not_written_to
+from connector.reconciler import reconcile
+from connector.runner import CLAIM, ROLLING
+from connector.shop import Shop
+from connector.store.followups import Followup
+from connector.store.orders import Erased, Known, decode
+from connector.store.suppressions import Listed
+from rules.events import SEEN, STATUS, Event, Journal, Sight, observe
+from rules.past import Past, as_of, past_of
+from rules.planner import Facts, cooling_down, plan
+from rules.protection import Outgoing, Sent, good_time_of
+
+Progress = Callable[[datetime], None]
+"""Told how far the clock has come (UTC)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """An order to be replayed: `raw` is how it is now, `journal` what was written down of it, `person` whose it is."""
+
+    store: str
+    raw: bytes
+    person: str
+    journal: Journal = ()
+    erased: Erased | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What became of one action: its row as it would be recorded, and what was made ready to go out."""
+
+    row: Followup
+    made: Made | None = None
+    judged: Judged | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a replay happens in: from `start` to `end` (UTC), with the rules switched on at `start`.
+
+    `listed` knows who is on the suppression list.
+    """
+
+    shops: Mapping[str, Shop]
+    start: datetime
+    end: datetime
+    listed: Listed
+    words: Words
+
+
+@dataclass(slots=True)
+class Life:
+    """An order as far as it has been replayed. `refused` is why rules have not begun, `guessed` its last status where
+    nobody knows since when it has it.
+    """
+
+    number: int
+    story: Story
+    shop: Shop
+    moments: tuple[datetime, ...]
+    seen_at: datetime | None = None
+    journal: Journal = ()
+    rows: dict[int, Followup] = field(default_factory=dict)
+    refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    ask_at: datetime | None = None
+    wakes_at: datetime | None = None
+    guessed: str | None = None
+
+
+@dataclass(slots=True)
+class Replay:
+    """A replay under way: the lives of its orders, who was sent what, and whom something happens to at this beat."""
+
+    setup: Setup
+    lives: list[Life] = field(default_factory=list)
+    beats: list[tuple[datetime, str, int]] = field(default_factory=list)
+    of_person: dict[tuple[str, str], list[Life]] = field(default_factory=lambda: defaultdict(list))
+    sent: dict[str, list[tuple[int, Sent]]] = field(default_factory=lambda: defaultdict(list))
+    busy: dict[tuple[str, str], deque[tuple[datetime, tuple[str, str, str]]]] = field(
+        default_factory=lambda: defaultdict(deque)
+    )
+    stirred: dict[int, Life] = field(default_factory=dict)
+    rows: int = 0
+
+
+def begin(setup: Setup, stories: Iterable[Story]) -> Replay:
+    """Take the orders in. Those to which nothing happens from `start` to `end` are left where they are."""
+    going = Replay(setup)
+    for story in stories:
+        shop = setup.shops[story.store]
+        past = past_of(decode(story.raw), story.journal)
+        life = Life(len(going.lives), story, shop, past.moments)
+        if past.moments[0] <= setup.start:
+            is_quiet = past.moments[-1] <= setup.start and not shop.ladders.assumes
+            if is_quiet and not any(active.rule.backfill for active in shop.rules):
+                continue
+        going.lives.append(life)
+        if shop.person_rules:
+            going.of_person[story.store, story.person].append(life)
+        _sleep(going, life, setup.start)
+    return going
+
+
+def run(going: Replay, progress: Progress = lambda now: None) -> Iterator[Act]:
+    """Let the time pass, and tell what becomes of actions as it happens. What is still to come stands in the lives."""
+    while going.beats and going.beats[0][0] <= going.setup.end:
+        now, store, _ = going.beats[0]
+        woken: dict[int, Life] = {}
+        while going.beats and going.beats[0][:2] == (now, store):
+            number = heapq.heappop(going.beats)[2]
+            if going.lives[number].wakes_at == now:
+                woken[number] = going.lives[number]
+        going.stirred = woken
+        yield from _beat(going, going.setup.shops[store], now)
+        for life in woken.values():
+            _sleep(going, life, now)
+        progress(now)
+
+
+# When something may happen --------------------------------------------------------------------------------------
+
+
+def _sleep(going: Replay, life: Life, now: datetime) -> None:
+    """Until the next beat at which something may happen to this order."""
+    setup = going.setup
+    changes = next((at for at in life.moments if life.seen_at is None or at > life.seen_at), None)
+    open_ends = {row.of_step for row in life.rows.values() if row.state == "held"}
+    due = [row.due_at for row in life.rows.values() if row.state == "pending" and row.of_step not in open_ends]
+    if life.ask_at is not None:
+        due.append(life.ask_at)
+    # What could not be done at this beat waits for the next one.
+    beats = [_beat_at(setup.start, life.shop.pace, max(min(due), now + A_MOMENT))] if due else []
+    if changes is not None:
+        beats.append(_beat_at(setup.start, life.shop.config.poll_every, changes))
+    life.wakes_at = min(beats, default=None)
+    if life.wakes_at is not None:
+        heapq.heappush(going.beats, (life.wakes_at, life.story.store, life.number))
+
+
+def _beat_at(start: datetime, pace: timedelta, moment: datetime) -> datetime:
+    """The first beat at or after a moment."""
+    return start + -((start - moment) // pace) * pace if moment > start else start
+
+
+def _beat(going: Replay, shop: Shop, now: datetime) -> Iterator[Act]:
+    """What a run does when its time has come: see what changed, plan anew, expire, hold, act."""
+    if (now - going.setup.start) % shop.config.poll_every == timedelta(0):
+        for life in sorted(
+            going.stirred.values(), key=lambda each: max((at for at in each.moments if at <= now), default=now)
+        ):
+            if life.seen_at is None or any(life.seen_at < at <= now for at in life.moments):
+                _plan(going, life, _look(going, life, now), now)
+    for life in list(going.stirred.values()):
+        if life.ask_at is not None and life.ask_at <= now and life.seen_at is not None:
+            order = as_of(_past(life), life.seen_at)
+            life.journal = observe(order, life.journal, Sight(now, shop.ladders, shop.calendar))
+            _plan(going, life, order, now)
+    before: list[list[Followup]] = []
+    while True:
+        woken = list(going.stirred.values())
+        for life in woken:
+            yield from _expire(going, life, now)
+        yield from _hold(going, shop, woken, now)
+        steps = _claim(shop, woken, now)
+        if steps == before:
+            return
+        of_row = {number: life for life in woken for number in life.rows}
+        for step in steps:
+            yield from _act_on(going, of_row[step[0].id], step, now)
+        before = steps
+
+
+# Seeing and planning --------------------------------------------------------------------------------------------
+
+
+def _past(life: Life) -> Past:
+    return past_of(decode(life.story.raw), life.story.journal)
+
+
+def _look(going: Replay, life: Life, now: datetime) -> Order:
+    """The order as the store shows it now; what is new in it goes into its journal."""
+    past, start, before = _past(life), going.setup.start, life.seen_at
+    order = as_of(past, now)
+    is_old = before is None and order.created_at <= start
+    sight = Sight(now, life.shop.ladders, life.shop.calendar, start if is_old else None)
+    news = [
+        Event(each.kind, each.at, each.source, each.at <= start, False, each.subject)
+        for each in life.story.journal
+        if not each.dated and each.at <= now and (before is None or each.at > before)
+    ]
+    since, status = past.statuses[-1]
+    if past.guessed and since <= now and (before is None or since > before):
+        news.append(Event(STATUS + status, since, SEEN, old=True, dated=False))
+        life.guessed = status if since > start else None
+    life.journal = observe(order, life.journal + tuple(news) if news else life.journal, sight)
+    life.seen_at = now
+    return order
+
+
+def _plan(going: Replay, life: Life, order: Order, now: datetime) -> None:
+    """Bring the order's rows in line with the plan."""
+    shop, story = life.shop, life.story
+    recorded = _recorded(going, life)
+    deeds = tuple([row.deed for row in recorded])
+    facts = Facts(order, story.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
+    planned = plan(facts, life.journal, shop.rules, now)
+    life.refused = planned.refused
+    life.ask_at = ask_at(planned, now)
+    if not planned.wanted and not recorded:
+        return
+    changes = reconcile(shop.id, order, story.person, planned, recorded, now)
+    for values in changes.inserted:
+        going.rows += 1
+        life.rows[going.rows] = _row(going.rows, values)
+    for values in (*changes.moved, *changes.skipped):
+        _change(going, life, values)
+    if any(life.rows[row["id"]].rule in shop.person_rules for row in changes.skipped if row["id"] in life.rows):
+        for other in _others(going, life):
+            other.ask_at = now
+            going.stirred[other.number] = other
+
+
+def _row(number: int, values: Mapping[str, Any]) -> Followup:
+    unset = dict.fromkeys(("channel", "held_for", "intent", "intent_at", "result"))
+    return Followup(id=number, **{**unset, **values})
+
+
+def _change(going: Replay, life: Life, values: Mapping[str, Any]) -> None:
+    """A row moves, to this order even if it was another's of the same person."""
+    number = values["id"]
+    owner = life if number in life.rows else next(each for each in _others(going, life) if number in each.rows)
+    life.rows[number] = replace(owner.rows.pop(number), **values)
+
+
+def _others(going: Replay, life: Life) -> list[Life]:
+    """The other orders of the same person."""
+    return [each for each in going.of_person.get((life.shop.id, life.story.person), ()) if each is not life]
+
+
+def _recorded(going: Replay, life: Life) -> list[Followup]:
+    own = list(life.rows.values())
+    if not life.shop.person_rules:
+        return own
+    others = (row for each in _others(going, life) for row in each.rows.values())
+    return own + [row for row in others if row.rule in life.shop.person_rules]
+
+
+# Doing ----------------------------------------------------------------------------------------------------------
+
+
+def _expire(going: Replay, life: Life, now: datetime) -> Iterator[Act]:
+    late = [row for row in _due(life, now) if row.expires_at is not None and row.expires_at < now]
+    for row in late:
+        yield _end(life, row, now, "skipped", "expired: it was due, and was not to be done this late")
+    if late:
+        _plan(going, life, as_of(_past(life), life.seen_at or now), now)
+
+
+def _due(life: Life, now: datetime) -> list[Followup]:
+    open_ends = {row.of_step for row in life.rows.values() if row.state == "held"}
+    rows = life.rows.values()
+    return [row for row in rows if row.state == "pending" and row.due_at <= now and row.of_step not in open_ends]
+
+
+def _hold(going: Replay, shop: Shop, woken: Sequence[Life], now: datetime) -> Iterator[Act]:
+    """A rule that would act on more than `max_per_run` in an hour is held, as a person would have to approve it."""
+    due: dict[str, list[tuple[Life, Followup]]] = defaultdict(list)
+    for life in woken:
+        for row in _due(life, now):
+            due[row.rule].append((life, row))
+    limits = {active.rule.id: active.rule.max_per_run for active in shop.rules}
+    for rule, rows in due.items():
+        acted = going.busy[shop.id, rule]
+        while acted and acted[0][0] <= now - ROLLING:
+            acted.popleft()
+        steps = {row.of_step for _, row in rows} | {step for _, step in acted}
+        if rule in limits and len(steps) > limits[rule]:
+            for life, row in rows:
+                reason = f"held: {len(steps)} follow-ups of this rule within an hour, and max_per_run is {limits[rule]}"
+                yield _end(life, row, now, "held", reason)
+                acted.append((now, row.of_step))
+
+
+def _claim(shop: Shop, woken: Sequence[Life], now: datetime) -> list[list[Followup]]:
+    due = sorted((row for life in woken for row in _due(life, now)), key=lambda row: (row.due_at, row.id))[:CLAIM]
+    steps: dict[tuple[str, str, str], list[Followup]] = {}
+    for row in due:
+        steps.setdefault(row.of_step, []).append(row)
+    priorities = {active.rule.id: active.rule.priority for active in shop.rules}
+    return sorted(steps.values(), key=lambda step: -priorities.get(step[0].rule, 0))
+
+
+def _act_on(going: Replay, life: Life, step: Sequence[Followup], now: datetime) -> Iterator[Act]:
+    """Look again at the order, judge the step admissible, and do its actions."""
+    order = _look(going, life, now)
+    _plan(going, life, order, now)
+    judged = _judged(going, life, order, step[0], now)
+    todo = [row for row in life.rows.values() if row.of_step == step[0].of_step and row.state == "pending"]
+    if judged is None or not todo:
+        return
+    good_time = _good_time(life.shop, judged, max(now, *(row.due_at for row in todo)))
+    if good_time > now:
+        _put_off(life, todo, good_time, "put off to the next good time")
+        return
+    wanted = judged.wanted
+    try:
+        until = cooling_down(wanted.rule, wanted.subject.key, judged.facts.deeds, life.shop.calendar, now)
+        if until is not None:
+            raise Refused(f"cooldown: this rule has acted for this customer, until {until:%Y-%m-%d %H:%M} UTC")
+        made = make_ready(going.setup.listed, life.shop, judged, todo, now, going.setup.words)
+        _enter(going, life, judged, made, now)
+    except NotNow as wait:
+        free_at = _good_time(life.shop, judged, wait.until)
+        last = min((row.expires_at for row in todo if row.expires_at is not None), default=free_at)
+        _put_off(life, todo, min(free_at, last + A_MOMENT), f"put off: {wait}")
+        return
+    except (Refused, Broken) as why_not:
+        state = "skipped" if isinstance(why_not, Refused) else "failed"
+        for row in todo:
+            yield _end(life, row, now, state, str(why_not))
+    else:
+        for each in made:
+            yield _end(life, each.row, now, "done", None, each, judged)
+        going.busy[life.shop.id, wanted.rule.id].append((now, step[0].of_step))
+    _plan(going, life, order, now)
+
+
+def _judged(going: Replay, life: Life, order: Order, first: Followup, now: datetime) -> Judged | None:
+    """The step as it is wanted now; None if it is wanted no more."""
+    shop, story = life.shop, life.story
+    recorded = _recorded(going, life)
+    deeds = tuple([row.deed for row in recorded])
+    facts = Facts(order, story.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
+    for wanted in plan(facts, life.journal, shop.rules, now).wanted:
+        if (wanted.rule.id, wanted.subject.key, wanted.step.id) == first.of_step and wanted.due_at <= now:
+            known = Known(story.raw, life.journal, story.person, open=True, was_missing=False, erased=story.erased)
+            unwritable = why_not_written_to(going.setup.listed, shop.id, shop.secret, known)
+            return Judged(facts, life.journal, wanted, recorded, unwritable)
+    return None
+
+
+def _good_time(shop: Shop, judged: Judged, moment: datetime) -> datetime:
+    return good_time_of(judged.wanted.step, judged.facts.order, moment, shop.calendar, shop.protection.quiet)
+
+
+def _put_off(life: Life, rows: Sequence[Followup], until: datetime, reason: str) -> None:
+    for row in rows:
+        life.rows[row.id] = replace(row, due_at=until, reason=reason)
+
+
+def _enter(going: Replay, life: Life, judged: Judged, made: Sequence[Made], now: datetime) -> None:
+    """Count the step's messages as sent to their customer. Raises NotNow if not all of them may be by now."""
+    messages = [each for each in made if each.prepared.to is not None]
+    if not messages:
+        return
+    caps, about = life.shop.protection.caps, (life.shop.id, judged.facts.order.id)
+    person = marks_of(life.shop, judged.facts.order, messages)
+    since = now - longest(caps)
+    sent = {number: each for mark in person for number, each in going.sent[mark] if each.at >= since}
+    urgent = judged.wanted.rule.urgent
+    admit([*sent.values()], caps, [Outgoing(each.prepared.marketing, about, urgent) for each in messages], now)
+    for each in messages:
+        for mark in person:
+            going.sent[mark].append((each.row.id, Sent(now, each.prepared.marketing, about)))
+
+
+def _end(
+    life: Life,
+    row: Followup,
+    now: datetime,
+    state: Any,
+    reason: str | None,
+    made: Made | None = None,
+    judged: Judged | None = None,
+) -> Act:
+    """An action comes to its end, or is held."""
+    ended = replace(row, state=state, final=state == "skipped", at=now, reason=reason)
+    if made is not None:
+        intent = msgspec.json.encode(made.prepared) if made.prepared.coupon_code is not None else None
+        ended = replace(ended, channel=made.prepared.channel, basis=made.prepared.basis, intent=intent)
+    life.rows[row.id] = ended
+    return Act(ended, made, judged)
+
+
+def refusals(going: Replay) -> Counter[tuple[str, str, str]]:
+    """How often, by (store, rule, reason), a rule whose trigger had come did not begin."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    for life in going.lives:
+        begun = {(row.rule, row.subject) for row in life.rows.values()}
+        found.update(
+            (life.shop.id, rule, reason)
+            for (rule, subject), reason in life.refused.items()
+            if (rule, subject) not in begun
+        )
+    return found
