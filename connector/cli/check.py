@@ -67,7 +67,7 @@ def _compare_with_state(clients: Clients) -> None:
 
 
 def _warnings(loaded: Loaded) -> list[Trouble]:
-    return list(dict.fromkeys(_unsendable(loaded)))
+    return list(dict.fromkeys([*_unsendable(loaded), *_withheld_news(loaded)]))
 
 
 def _unsendable(loaded: Loaded) -> list[Trouble]:
@@ -80,6 +80,22 @@ def _unsendable(loaded: Loaded) -> list[Trouble]:
                 message = (
                     f"rule '{rule.id}': a message of 'purpose: marketing' goes only to customers who agreed to it, "
                     "and no store says so: set 'consent_meta' in the store, or 'soft_opt_in'; until then it is skipped"
+                )
+                found.append(Trouble(message, file, int(line), 1))
+    return found
+
+
+def _withheld_news(loaded: Loaded) -> list[Trouble]:
+    """Rules that leave some of their people without a message that is no marketing."""
+    found = []
+    for rules in loaded.rules.values():
+        for rule in rules:
+            purposes = {getattr(action.spec, "purpose", None) for step in rule.steps for action in step.actions}
+            if rule.enabled and rule.holdout is not None and "transactional" in purposes:
+                file, line = rule.where.rsplit(":", 1)
+                message = (
+                    f"rule '{rule.id}': 'holdout' leaves some customers without a message that is not marketing, such "
+                    "as news of their parcel: take it out, or say 'purpose: marketing' if that is what the message is"
                 )
                 found.append(Trouble(message, file, int(line), 1))
     return found
