@@ -166,7 +166,8 @@ def ask_again_of(connection: sa.Connection, store: str, person: str, but_not: st
 
 def next_asked(connection: sa.Connection, store: str) -> datetime | None:
     """When the next order of this store is to be planned again, as time alone may change its plan."""
-    return connection.scalar(sa.select(sa.func.min(orders.c.ask_at)).where(orders.c.store == store))
+    found: datetime | None = connection.scalar(sa.select(sa.func.min(orders.c.ask_at)).where(orders.c.store == store))
+    return found
 
 
 def note_missing(connection: sa.Connection, store: str, order_id: str, now: datetime) -> datetime:

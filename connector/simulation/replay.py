@@ -28,7 +28,7 @@ from connector.shop import Shop
 from connector.store.followups import Followup
 from connector.store.orders import Erased, Known, decode
 from connector.store.suppressions import Listed
-from rules.events import SEEN, STATUS, Event, Journal, Sight, observe
+from rules.events import Event, Journal, Sight, observe
 from rules.past import Past, as_of, past_of
 from rules.planner import Facts, cooling_down, plan
 from rules.protection import Outgoing, Sent, good_time_of
@@ -73,8 +73,8 @@ class Setup:
 
 @dataclass(slots=True)
 class Life:
-    """An order as far as it has been replayed. `refused` is why rules have not begun, `guessed` its last status where
-    nobody knows since when it has it.
+    """An order as far as it has been replayed. `refused` is why rules have not begun, `untold` what happened to it at a
+    time that nobody knows.
     """
 
     number: int
@@ -87,7 +87,7 @@ class Life:
     refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
     ask_at: datetime | None = None
     wakes_at: datetime | None = None
-    guessed: str | None = None
+    untold: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -211,10 +211,9 @@ def _look(going: Replay, life: Life, now: datetime) -> Order:
         for each in life.story.journal
         if not each.dated and each.at <= now and (before is None or each.at > before)
     ]
-    since, status = past.statuses[-1]
-    if past.guessed and since <= now and (before is None or since > before):
-        news.append(Event(STATUS + status, since, SEEN, old=True, dated=False))
-        life.guessed = status if since > start else None
+    untold = [each for each in past.untold if each.at <= now and (before is None or each.at > before)]
+    life.untold += [each.kind for each in untold if each.at > start]
+    news += untold
     life.journal = observe(order, life.journal + tuple(news) if news else life.journal, sight)
     life.seen_at = now
     return order
@@ -243,9 +242,12 @@ def _plan(going: Replay, life: Life, order: Order, now: datetime) -> None:
             going.stirred[other.number] = other
 
 
+_UNSET: Mapping[str, Any] = dict.fromkeys(Followup.__dataclass_fields__)
+
+
 def _row(number: int, values: Mapping[str, Any]) -> Followup:
-    unset = dict.fromkeys(("channel", "held_for", "intent", "intent_at", "result"))
-    return Followup(id=number, **{**unset, **values})
+    """A new row, as the database would have it: what is not given is null."""
+    return Followup(**{**_UNSET, "id": number, **values})
 
 
 def _change(going: Replay, life: Life, values: Mapping[str, Any]) -> None:
@@ -256,8 +258,9 @@ def _change(going: Replay, life: Life, values: Mapping[str, Any]) -> None:
 
 
 def _others(going: Replay, life: Life) -> list[Life]:
-    """The other orders of the same person."""
-    return [each for each in going.of_person.get((life.shop.id, life.story.person), ()) if each is not life]
+    """The other orders of the same person, of those that were seen by now."""
+    same = going.of_person.get((life.shop.id, life.story.person), ())
+    return [each for each in same if each is not life and each.seen_at is not None]
 
 
 def _recorded(going: Replay, life: Life) -> list[Followup]:

@@ -1,0 +1,116 @@
+"""A simulation as one HTML file, to be looked at and handed on; nothing in it comes from elsewhere.
+
+The first messages of each rule stand in it as their customers would have read them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date
+from functools import cache
+from html import unescape
+from importlib.resources import files
+
+import nh3
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from connector.config import shown
+from connector.loading import Loaded
+from connector.simulation.outcome import Example, Outcome, Simulation, days_of
+from rules.events import STATUS
+from rules.plots import STYLE, Bar, columns
+
+Told = tuple[Loaded, Simulation]
+
+
+def page(told: Sequence[Told]) -> str:
+    """The page of what was simulated for each client."""
+    parts = [
+        {
+            "name": ", ".join(store.name for store in loaded.config.stores if simulation.orders[store.id])
+            or shown(loaded.config.file),
+            "zone": loaded.config.stores[0].calendar.zone,
+            "told": simulation,
+            "rules": [_rule(loaded, each) for each in simulation.outcomes.values()],
+            "plots": _plots(loaded, simulation),
+            "unknown": list(what_is_not_known(simulation)),
+        }
+        for loaded, simulation in told
+    ]
+    return _template().render(parts=parts, plots=STYLE, style=_style())
+
+
+def plain(example: Example) -> str:
+    """A message's text as it is read, without markup."""
+    if example.markup == "plain":
+        return example.text
+    broken = example.text.replace("</p>", "\n").replace("<br />", "\n").replace("</li>", "\n")
+    return unescape(nh3.clean(broken, tags=set())).strip()
+
+
+def what_is_not_known(told: Simulation) -> Iterator[str]:
+    """What the store does not date, in sentences."""
+    for (store, kind), number in told.unknown.most_common():
+        orders = f"{number:,} order" + ("s" if number != 1 else "")
+        what = f"became '{kind.removeprefix(STATUS)}'" if kind.startswith(STATUS) else f"came to '{kind}'"
+        yield (
+            f"{store}: {orders} {what}, and the store does not say when. It counts from their last change on, "
+            "and sets no rule off here."
+        )
+
+
+def _rule(loaded: Loaded, outcome: Outcome) -> dict[str, object]:
+    rules = {rule.id: rule for rule in loaded.rules[outcome.store]}
+    return {
+        "name": rules[outcome.rule].name,
+        "outcome": outcome,
+        "other": ", ".join(f"{number} {kind}" for kind, number in outcome.done.items() if kind != "send"),
+        "examples": [(each, _as_read(each)) for each in outcome.examples],
+    }
+
+
+def _as_read(example: Example) -> Markup | str:
+    """The words of a message; what a customer's data might smuggle in is left out."""
+    if example.markup == "plain":
+        return example.text
+    return Markup(nh3.clean(example.text, link_rel="noreferrer"))  # noqa: S704  just cleaned
+
+
+def _plots(loaded: Loaded, told: Simulation) -> list[tuple[str, Markup]]:
+    zone = loaded.config.stores[0].calendar.zone
+    outcomes = list(told.outcomes.values())
+    days = days_of(outcomes, told.start.astimezone(zone).date(), told.end.astimezone(zone).date())
+    if not sum(days.values()):
+        return []
+    hours = sum((each.hours for each in outcomes), Counter[int]())
+    a_day = [Bar(_day(day), number, str(number)) for day, number in days.items()]
+    by_hour = [Bar(f"{hour:02}", hours[hour], str(hours[hour])) for hour in range(24)]
+    busiest = max(days, key=lambda day: days[day])
+    return [
+        (
+            "Messages a day",
+            columns(a_day, title="Messages a day", description=f"The most, {days[busiest]}, on {_day(busiest)}."),
+        ),
+        (
+            "Messages by hour of the day",
+            columns(by_hour, title="Messages by hour of the day", description=f"Times are {zone}."),
+        ),
+    ]
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b}"
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["local"] = lambda at, zone: f"{at.astimezone(zone):%a %d %b, %H:%M}"
+    return environment.from_string((files("connector.simulation") / "page.html").read_text(encoding="utf-8"))
+
+
+@cache
+def _style() -> Markup:
+    return Markup((files("connector.report") / "page.css").read_text(encoding="utf-8"))  # noqa: S704  ours
