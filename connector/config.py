@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from adapters.registry import ladders_of, platforms, settings_of
 from adapters.urls import is_loopback
-from connector.channel_keys import PLATFORM, ChannelConfig, check_via, read_channels
+from connector.channel_keys import PLATFORM, ChannelConfig, check_opted_in, check_via, read_channels
 from connector.protection_keys import BrandKeys, Caps, Quiet, SoftOptIn, Unsubscribe, WebhookSecret
 from connector.reading import OTHERS_READ, Unfit, read_secret, read_text
 from rules.document import Document, Problem, parse
@@ -513,10 +513,11 @@ def _check_the_whole(
 def _check_ways(
     document: Document, keys: ConfigKeys, stores: list[StoreConfig | None], problems: list[Problem]
 ) -> None:
-    """What `via` names is there: a channel that is written wrongly is only told of once."""
+    """What `via` and `soft_opt_in` name is there: a channel that is written wrongly is only told of once."""
     written = keys.channels if isinstance(keys.channels, dict) else {}
     known = (PLATFORM, *map(str, written))
     check_via(document, ("via",), keys.via, known, problems)
+    check_opted_in(document, keys.soft_opt_in, problems)
     for position, store in enumerate(stores):
         if store is not None and "via" in keys.stores[position]:
             check_via(document, ("stores", position, "via"), store.via, known, problems)

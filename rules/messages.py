@@ -25,6 +25,9 @@ LONGEST_SUBJECT = 250
 LONGEST_SMS = 1600
 """What gateways take as one message, in parts."""
 
+_PLAIN_SPACES = dict.fromkeys(map(ord, "\u00a0\u2009\u202f"), " ")
+"""Amounts and times have them in many languages; one of them would make a text message twice as dear."""
+
 NO_BRAND = Brand()
 
 
@@ -162,7 +165,7 @@ class Rendered:
             text = data.put_back(words, self._closed).strip()
         if self.unsubscribe and self.unsubscribe.startswith("https:"):
             text += f"\n{unsubscribe_word(self.locale)}: {self.unsubscribe}"
-        text = lines_led(text, right_to_left=self._right_to_left)
+        text = lines_led(text.translate(_PLAIN_SPACES), right_to_left=self._right_to_left)
         if len(text) > LONGEST_SMS:
             shorter = "write a shorter text under 'sms:' in the template" if self.letter is not None else "shorten it"
             raise NotByThisChannel(f"the text is over {LONGEST_SMS:,} characters long for this order; {shorter}")

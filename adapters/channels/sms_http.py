@@ -19,6 +19,7 @@ from adapters.channels.base import Channel, Message, findings
 from adapters.channels.keys import Key
 from adapters.errors import Rejected, UnknownOutcome, Unsupported
 from adapters.model import Finding, Order
+from adapters.urls import safe_url
 
 if TYPE_CHECKING:
     from adapters.channels.wire import Wire
@@ -30,8 +31,6 @@ _HEADER = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 
 
 def _url(url: SecretStr) -> SecretStr:
-    from adapters.channels.wire import safe_url
-
     return SecretStr(safe_url(url.get_secret_value()))
 
 

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from adapters.urls import safe_url
+
 if TYPE_CHECKING:
     from adapters.channels.wire import Wire
 
@@ -28,8 +30,6 @@ SHORTEST_SECRET = 16
 
 
 def _url(url: SecretStr) -> SecretStr:
-    from adapters.channels.wire import safe_url
-
     return SecretStr(safe_url(url.get_secret_value()))
 
 
