@@ -27,12 +27,11 @@ from adapters.errors import (
     UnknownOutcome,
     Unsupported,
 )
-from connector.actions import Broken, Found, NotNow, Prepared, Refused, StaffNotReached, known_actions
+from connector.actions import Broken, Found, NotNow, Refused, StaffNotReached, known_actions
 from connector.counting import enter_in_ledger, why_not_any_more
 from connector.ingest import AFTER_A_FAULT, replan
-from connector.lines import Line
 from connector.poller import Polled
-from connector.prepare import Judged, Made, make_ready, world_of
+from connector.prepare import Judged, Made, circuit_of, make_ready, world_of
 from connector.privacy import no_more_to, why_not_written_to
 from connector.settling import bare_intent, record_done, settle, without_words
 from connector.shop import Shop
@@ -42,6 +41,7 @@ from connector.tally import Tally
 from connector.waiting import delay_after
 from rules.planner import Facts, cooling_down, plan
 from rules.protection import good_time_of
+from rules.timing import next_open
 
 log = structlog.get_logger()
 
@@ -107,9 +107,10 @@ def _open_intent(shop: Shop, first: Followup, tally: Tally) -> list[Made]:
         if judged is None:
             replan(connection, shop, [first.order_id], now).count_in(tally)
             return []
-        good_time = _good_time(shop, judged, max(now, *(row.due_at for row in todo)))
+        due = max(now, *(row.due_at for row in todo))
+        good_time = _good_time(shop, judged, due)
         if good_time > now:
-            followups.put_off(connection, first, good_time, "put off to the next good time")
+            followups.put_off(connection, first, good_time, f"put off: {_why_later(shop, judged, due, good_time)}")
             return []
         try:
             _heed_cooldown(shop, judged, now)
@@ -154,6 +155,14 @@ def _good_time(shop: Shop, judged: Judged, moment: datetime) -> datetime:
     return good_time_of(judged.wanted.step, order, moment, shop.calendar, shop.protection.quiet)
 
 
+def _why_later(shop: Shop, judged: Judged, due: datetime, good_time: datetime) -> str:
+    """Why a step that is due is not done before that good time."""
+    window = judged.wanted.step.send_between
+    if next_open(due, window, shop.calendar) > due:
+        return f"it is outside {window}"
+    return "these are quiet times" if good_time > due else "not all of its step is due yet"
+
+
 def _put_off(connection: sa.Connection, shop: Shop, judged: Judged, todo: Sequence[Followup], wait: NotNow) -> None:
     """The step waits for the next good time that is free, or until it is too late for it."""
     free_at = _good_time(shop, judged, wait.until)
@@ -166,7 +175,9 @@ def _heed_cooldown(shop: Shop, judged: Judged, now: datetime) -> None:
     wanted = judged.wanted
     until = cooling_down(wanted.rule, wanted.subject.key, judged.facts.deeds, shop.calendar, now)
     if until is not None:
-        raise Refused(f"cooldown: this rule has acted for this customer, until {until:%Y-%m-%d %H:%M} UTC")
+        raise Refused(
+            f"cooldown: this rule has acted for this customer, and leaves them alone until {until:%Y-%m-%d %H:%M} UTC"
+        )
 
 
 def _write_intent(connection: sa.Connection, made: Made, now: datetime) -> None:
@@ -194,6 +205,7 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
         return False
     except (Rejected, Unsupported) as error:
         now = shop.clock()
+        _note_health(shop, made)
         if made.prepared.message is not None and made.prepared.redirected_to is None:
             _move_on(shop, made, error, now)
             return False
@@ -207,17 +219,15 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
         with shop.database.write() as connection:
             orders.note_missing(connection, shop.id, made.row.order_id, shop.clock())
         return False
-    except StaffNotReached as error:
-        _take_back(shop, made, delay_after(error, made.row.tries + 1), str(error))
-        return False
-    except (AuthFailed, RateLimited, Unavailable) as error:
-        if _is_the_stores(made.prepared):
+    except (StaffNotReached, AuthFailed, RateLimited, Unavailable) as error:
+        circuit = circuit_of(shop, made.prepared)
+        if circuit is None:
             _take_back(shop, made, delay_after(error, made.row.tries + 1), str(error))
-            raise
-        _take_back(shop, made, _left_alone(shop, made, error), str(error))
+            raise  # it is the store's own trouble, and stops all that is done for it
+        now = shop.clock()
+        _take_back(shop, made, circuit.in_trouble(error, now, shop.staff) - now, str(error))
         return False
-    if (line := _line_of(shop, made.prepared)) is not None:
-        line.went_well()
+    _note_health(shop, made)
     now = shop.clock()
     with shop.database.write(durable=True) as connection:
         record_done(connection, made.row, result, now)
@@ -235,22 +245,10 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
     return True
 
 
-def _is_the_stores(prepared: Prepared) -> bool:
-    """Whether it is the store that is asked to do it: its trouble stops all that is done for the store."""
-    return prepared.message is None and prepared.payload is None
-
-
-def _line_of(shop: Shop, prepared: Prepared) -> Line | None:
-    return shop.lines.get(prepared.channel or "") if prepared.message is not None else None
-
-
-def _left_alone(shop: Shop, made: Made, error: AdapterError) -> timedelta:
-    """How long an action waits for a channel, or a web service, that is in trouble; the store goes on meanwhile."""
-    line = _line_of(shop, made.prepared)
-    if line is None:
-        return delay_after(error, made.row.tries + 1)
-    now = shop.clock()
-    return line.in_trouble(error, now, shop.staff) - now
+def _note_health(shop: Shop, made: Made) -> None:
+    """What an action went by is well: it was done, or that one alone was refused."""
+    if (circuit := circuit_of(shop, made.prepared)) is not None:
+        circuit.went_well()
 
 
 def _move_on(shop: Shop, made: Made, error: AdapterError, now: datetime) -> None:
@@ -262,8 +260,6 @@ def _move_on(shop: Shop, made: Made, error: AdapterError, now: datetime) -> None
     log.warning(
         "refused by a channel", store=shop.id, order=made.row.number, channel=prepared.channel, reason=str(error)
     )
-    if (line := _line_of(shop, prepared)) is not None:
-        line.went_well()
     with shop.database.write(durable=True) as connection:
         if followups.by_ids(connection, [made.row.id])[0].intent is None:
             return  # its customer was forgotten meanwhile

@@ -159,7 +159,7 @@ class Gateway:
         return (_at(settings.id, answer) if settings.id is not None else None) or message.key
 
     def find(self, message: Message, since: datetime, credited: Collection[str]) -> NoReturn:
-        raise Unsupported("the SMS gateway cannot be asked which messages it was given.")
+        raise Unsupported("the SMS gateway does not tell which messages it was given.")
 
     def check(self) -> tuple[Finding, ...]:
         """Only whether the gateway is there: to log in is to send."""

@@ -40,7 +40,7 @@ def perform(prepared: Prepared, world: World) -> str:
 
 
 def settle(prepared: Prepared, world: World, since: datetime, credited: Collection[str]) -> Settlement:
-    return Undecidable("a web service cannot be asked whether it was called.")
+    return Undecidable("a web service does not tell whether it was called")
 
 
 ACTION = ActionKind("call_webhook", CallWebhook, prepare, perform, settle, needs_webhook_secret=True)
