@@ -27,6 +27,7 @@ from rules.document import Document, Problem, parse
 from rules.document import Path as Where
 from rules.events import BY_PARCELS, Ladders, Rung, parse_rung
 from rules.layout import Brand
+from rules.locales import unknown_language
 from rules.protection import Protection, QuietTimes
 from rules.timing import Calendar, Duration, Window, parse_business_hours, parse_duration, parse_holidays
 from rules.validation import did_you_mean, known_version, validate_part
@@ -168,6 +169,18 @@ def _hours(value: object) -> Window:
     return parse_business_hours({str(names): times for names, times in value.items()})
 
 
+def _language(code: str) -> str:
+    if sentence := unknown_language(code):
+        raise ValueError(sentence)
+    return code
+
+
+def _redirect_to(address: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+|[a-z]+://\S+", address):
+        raise ValueError("write an e-mail address such as you@example.com, or an apprise address such as tgram://…")
+    return address
+
+
 _ONE_OR_MORE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 _SPAN = WithJsonSchema({"type": "string", "examples": ["2 minutes", "1 hour"]})
 _KEEP = WithJsonSchema({"type": "string", "examples": ["2 years", "18 months"]})
@@ -222,7 +235,7 @@ Hours = Annotated[
 ]
 Holidays = Annotated[str, BeforeValidator(lambda text: parse_holidays(str(text)))]
 Via = Annotated[tuple[str, ...], BeforeValidator(_list_of_one), Field(min_length=1), _ONE_OR_MORE]
-Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
+Locale = Annotated[str, AfterValidator(_language)]
 
 
 class _Keys(BaseModel):
@@ -242,7 +255,9 @@ class _Keys(BaseModel):
 class StoreKeys(_Keys):
     """A store's keys, without those of its platform."""
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    id: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="A short name of letters, digits, - and _")
+    ]
     name: str | None = None
     platform: str
     poll_every: Annotated[timedelta, _at_least(timedelta(seconds=10)), _SPAN] = timedelta(minutes=2)
@@ -290,7 +305,7 @@ class ConfigKeys(_Keys):
     stores: Annotated[list[dict[str, Any]], Field(min_length=1)]
     staff: Annotated[tuple[SecretStr, ...], BeforeValidator(_list_of_one), _ONE_OR_MORE] = ()
     mode: Mode = "live"
-    redirect_to: str | None = None
+    redirect_to: Annotated[str, AfterValidator(_redirect_to)] | None = None
     signed_by: str | None = None
     channels: Annotated[Any, _CHANNELS] = None
     quiet_times: Quiet | None = None

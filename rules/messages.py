@@ -15,7 +15,7 @@ from html import escape, unescape
 from typing import NamedTuple
 
 from rules import markdown
-from rules.bidi import closed_off, lines_led, needs_isolation
+from rules.bidi import closed_off, kept_whole, lines_led, needs_isolation
 from rules.layout import Brand, Page, page, unsubscribe_word
 from rules.letter import FrontMatter, Letter, read_letter
 from rules.locales import choose_locale, is_right_to_left, read_in
@@ -148,7 +148,8 @@ class Rendered:
         parts = [self._closed_body]
         if not self._signs_itself and self.context.signed_by:
             parts.append(f"{self.context.signed_by}\n{self._shop}")
-        footer = [self._shop, self.brand.address] if self.brand.address else []
+        address = self.brand.address
+        footer = [self._shop, kept_whole(address, right_to_left=self._right_to_left)] if address else []
         if self.unsubscribe:
             footer.append(f"{unsubscribe_word(self.locale)}: {self.unsubscribe.removeprefix('mailto:')}")
         if footer:

@@ -178,3 +178,27 @@ def test_what_a_rule_lacks_that_is_switched_off_is_a_warning(shop: Shop) -> None
         "warning: rules/rules.yaml:3:1: rule 'offer': it is switched off; before it is switched on:"
     )
     assert "set 'unsubscribe' in config.yaml" in warning
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("locale: hebrew\n", "config.yaml:3:9: locale: there is no language 'hebrew'; did you mean 'he'?"),
+        ("locale: qq\n", "config.yaml:3:9: locale: there is no language 'qq'; write a code such as he or pt-BR"),
+        (
+            'mode: redirect\nredirect_to: "boss@example.com\\nBcc: all@example.com"\n',
+            "config.yaml:4:14: redirect_to: write an e-mail address such as you@example.com",
+        ),
+        (
+            "channels: { whatsapp: { type: cloud, phone_number_id: +972, access_token: t, api_version: v23.0 } }\n",
+            "channels.whatsapp.phone_number_id: this is not what belongs here: the id that Meta gives to your number",
+        ),
+    ],
+    ids=["a language in words", "an unknown language", "an address with a line break", "a number that is no id"],
+)
+def test_a_value_that_cannot_be_is_told_in_plain_words(shop: Shop, keys: str, told: str) -> None:
+    shop.config(shop.store.url, keys)
+    shop.rules("- { id: hello, trigger: order.paid, actions: [ add_note: Hi ] }")
+    result = shop.type("check")
+    assert result.code == 2
+    assert told in result.lines[0]
