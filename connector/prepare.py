@@ -75,7 +75,8 @@ def make_ready(
             prepared = kind.prepare(action.spec, setting)
         except RenderError as error:
             raise Broken(str(error)) from None
-        if (circuit := circuit_of(shop, prepared)) is not None:
+        # What stands before it in its step need not wait for a service, or the staff, to be well again.
+        if not made and (circuit := circuit_of(shop, prepared)) is not None:
             heed(circuit, now)
         if prepared.coupon_code is not None:
             context = replace(context, coupon=_coupon(prepared))

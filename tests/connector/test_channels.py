@@ -110,7 +110,7 @@ def test_a_customer_whom_no_channel_reaches_is_skipped_with_each_channels_reason
 
 
 def test_the_store_says_by_which_channels_where_the_rule_does_not(world: World, mail: MailServer) -> None:
-    world.extra = channels(mail)
+    world.extra = f"{channels(mail)}\nvia: [platform]"
     world.store_keys = "via: [email]"
     world.rules(HELLO.replace(", via: %s", ""))
     world.run()

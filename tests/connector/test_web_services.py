@@ -122,6 +122,22 @@ def test_one_service_in_trouble_keeps_nothing_from_another(shop: World, service:
     assert shop.notes(order) == ["Other"]
 
 
+def test_a_customer_need_not_wait_for_a_service_that_is_told_after_them(shop: World, service: Service) -> None:
+    shop.rules(calls(service).replace("- call_webhook", "- send: Hello\n        - call_webhook"))
+    shop.run()
+    service.fail("401")
+    orders = [shop.store.add_order()]
+    shop.run()
+    orders.append(shop.store.add_order())
+    shop.run()
+    assert [shop.messages(order) for order in orders] == [["Hello"], ["Hello"]]
+    assert [shop.notes(order) for order in orders] == [[], []]
+    service.faults.clear()
+    shop.run_for(hours=3)
+    assert set(shop.states()) == {"done"}
+    assert [shop.messages(order) for order in orders] == [["Hello"], ["Hello"]]
+
+
 FAULTS = {
     "refused": ("reset", False, "held", 0),
     "reset after": ("reset", True, "held", 1),
