@@ -1,4 +1,4 @@
-"""What the address of a store may be."""
+"""What the address of a store, or of a web service, may be."""
 
 from __future__ import annotations
 
@@ -24,6 +24,26 @@ def store_url(url: str) -> str:
         raise ValueError("plain http would send the shop's data unprotected: write https:// instead of http://")
     host = parts.netloc.lower()
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+
+
+def safe_url(url: str) -> str:
+    """A web address as it came, its query included.
+
+    Raises ValueError, in words for a shop owner and without the address, for anything but https, or http to this
+    very machine.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        named = bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        named = False
+    if not named or parts.scheme not in ("http", "https"):
+        raise ValueError("this is not a web address: write it like https://gateway.example.com/send")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("plain http would send your customers' data unprotected: write https:// instead of http://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("an address must not hold a user name or password: put them into `headers`")
+    return url.strip()
 
 
 def is_loopback(host: str) -> bool:

@@ -28,25 +28,21 @@ from adapters.errors import (
     UnknownOutcome,
     Unsupported,
 )
-from connector.actions import Broken, Found, NotNow, Prepared, Refused, StaffNotReached, known_actions
+from connector.actions import Broken, Found, NotNow, Refused, StaffNotReached, known_actions
 from connector.counting import enter_in_ledger, why_not_any_more
 from connector.ingest import AFTER_A_FAULT, replan
-from connector.lines import Line
+from connector.judging import admitted, judge
 from connector.poller import Polled
-from connector.prepare import Judged, Made, make_ready, world_of
-from connector.privacy import no_more_to, why_not_written_to
+from connector.prepare import Judged, Made, circuit_of, world_of
+from connector.privacy import no_more_to
 from connector.settling import bare_intent, record_done, settle, without_words
 from connector.shop import Shop
 from connector.store import followups, ledger, orders, suppressions
 from connector.store.followups import Followup
 from connector.tally import Tally
 from connector.waiting import delay_after
-from rules.planner import Facts, cooling_down, plan
-from rules.protection import good_time_of
 
 log = structlog.get_logger()
-
-A_MOMENT = timedelta(seconds=1)
 
 
 def act_on_all(
@@ -108,16 +104,11 @@ def _open_intent(shop: Shop, first: Followup, tally: Tally) -> list[Made]:
         if judged is None:
             replan(connection, shop, [first.order_id], now).count_in(tally)
             return []
-        good_time = _good_time(shop, judged, max(now, *(row.due_at for row in todo)))
-        if good_time > now:
-            followups.put_off(connection, first, good_time, "put off to the next good time")
-            return []
         try:
-            _heed_cooldown(shop, judged, now)
-            made = make_ready(partial(suppressions.of, connection), shop, judged, todo, now)
-            enter_in_ledger(connection, shop, judged, made, now)
+            enter = partial(enter_in_ledger, connection, shop, judged, now=now)
+            made = admitted(shop, judged, todo, partial(suppressions.of, connection), enter, now)
         except NotNow as wait:
-            _put_off(connection, shop, judged, todo, wait)
+            followups.put_off(connection, first, wait.until, f"put off: {wait}")
             return []
         except Refused as refusal:
             _skip(connection, shop, todo, now, str(refusal), tally)
@@ -135,38 +126,7 @@ def _plan_afresh(connection: sa.Connection, shop: Shop, first: Followup, now: da
     recorded = followups.of_orders(connection, shop.id, [first.order_id])
     of_person = followups.of_people(connection, shop.id, [known.person], shop.person_rules)
     recorded += [row for row in of_person if row.order_id != first.order_id]
-    deeds = tuple(row.deed for row in recorded)
-    facts = Facts(known.order, known.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
-    for wanted in plan(facts, known.journal, shop.rules_now(), now).wanted:
-        if (wanted.rule.id, wanted.subject.key, wanted.step.id) == first.of_step and wanted.due_at <= now:
-            unwritable = why_not_written_to(partial(suppressions.of, connection), shop.id, shop.secret, known)
-            return Judged(facts, known.journal, wanted, recorded, unwritable)
-    return None
-
-
-def _good_time(shop: Shop, judged: Judged, moment: datetime) -> datetime:
-    """When, from then on, this step may be done: all its actions together, never outside the hours that the rule keeps
-    nor in quiet times.
-
-    What comes late, after a fault or a pause, may have been due in good time and be so no more.
-    """
-    order = judged.facts.order
-    return good_time_of(judged.wanted.step, order, moment, shop.calendar, shop.protection.quiet)
-
-
-def _put_off(connection: sa.Connection, shop: Shop, judged: Judged, todo: Sequence[Followup], wait: NotNow) -> None:
-    """The step waits for the next good time that is free, or until it is too late for it."""
-    free_at = _good_time(shop, judged, wait.until)
-    last = min((row.expires_at for row in todo if row.expires_at is not None), default=free_at)
-    followups.put_off(connection, todo[0], min(free_at, last + A_MOMENT), f"put off: {wait}")
-
-
-def _heed_cooldown(shop: Shop, judged: Judged, now: datetime) -> None:
-    """Raises Refused where the rule has acted for this customer too lately."""
-    wanted = judged.wanted
-    until = cooling_down(wanted.rule, wanted.subject.key, judged.facts.deeds, shop.calendar, now)
-    if until is not None:
-        raise Refused(f"cooldown: this rule has acted for this customer, until {until:%Y-%m-%d %H:%M} UTC")
+    return judge(shop, known, known.order, recorded, first, partial(suppressions.of, connection), now)
 
 
 def _write_intent(connection: sa.Connection, made: Made, now: datetime) -> None:
@@ -195,6 +155,7 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
         return False
     except (Rejected, Unsupported) as error:
         now = shop.clock()
+        _note_health(shop, made)
         if made.prepared.message is not None and made.prepared.redirected_to is None:
             _move_on(shop, made, error, now)
             return False
@@ -208,17 +169,15 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
         with shop.database.write() as connection:
             orders.note_missing(connection, shop.id, made.row.order_id, shop.clock())
         return False
-    except StaffNotReached as error:
-        _take_back(shop, made, delay_after(error, made.row.tries + 1), str(error))
-        return False
-    except (AuthFailed, RateLimited, Unavailable) as error:
-        if _is_the_stores(made.prepared):
+    except (StaffNotReached, AuthFailed, RateLimited, Unavailable) as error:
+        circuit = circuit_of(shop, made.prepared)
+        if circuit is None:
             _take_back(shop, made, delay_after(error, made.row.tries + 1), str(error))
-            raise
-        _take_back(shop, made, _left_alone(shop, made, error), str(error))
+            raise  # it is the store's own trouble, and stops all that is done for it
+        now = shop.clock()
+        _take_back(shop, made, circuit.in_trouble(error, now, shop.staff) - now, str(error))
         return False
-    if (line := _line_of(shop, made.prepared)) is not None:
-        line.went_well()
+    _note_health(shop, made)
     now = shop.clock()
     with shop.database.write(durable=True) as connection:
         record_done(connection, made.row, result, now)
@@ -236,22 +195,10 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
     return True
 
 
-def _is_the_stores(prepared: Prepared) -> bool:
-    """Whether it is the store that is asked to do it: its trouble stops all that is done for the store."""
-    return prepared.message is None and prepared.payload is None
-
-
-def _line_of(shop: Shop, prepared: Prepared) -> Line | None:
-    return shop.lines.get(prepared.channel or "") if prepared.message is not None else None
-
-
-def _left_alone(shop: Shop, made: Made, error: AdapterError) -> timedelta:
-    """How long an action waits for a channel, or a web service, that is in trouble; the store goes on meanwhile."""
-    line = _line_of(shop, made.prepared)
-    if line is None:
-        return delay_after(error, made.row.tries + 1)
-    now = shop.clock()
-    return line.in_trouble(error, now, shop.staff) - now
+def _note_health(shop: Shop, made: Made) -> None:
+    """What an action went by is well: it was done, or that one alone was refused."""
+    if (circuit := circuit_of(shop, made.prepared)) is not None:
+        circuit.went_well()
 
 
 def _move_on(shop: Shop, made: Made, error: AdapterError, now: datetime) -> None:
@@ -263,8 +210,6 @@ def _move_on(shop: Shop, made: Made, error: AdapterError, now: datetime) -> None
     log.warning(
         "refused by a channel", store=shop.id, order=made.row.number, channel=prepared.channel, reason=str(error)
     )
-    if (line := _line_of(shop, prepared)) is not None:
-        line.went_well()
     with shop.database.write(durable=True) as connection:
         if followups.by_ids(connection, [made.row.id])[0].intent is None:
             return  # its customer was forgotten meanwhile

@@ -74,3 +74,14 @@ def check_via(
             hint = did_you_mean(name, known) or f"; there is {', '.join(known)}"
             cure = " (configure it under 'channels')" if name in channels() else hint
             problems.append(document.problem(there, f"there is no channel '{name}'{cure}"))
+
+
+def check_opted_in(document: Document, agreed: Mapping[str, Collection[str]], problems: list[Problem]) -> None:
+    """Each channel that `soft_opt_in` gives to a country is one of those that there may be."""
+    known = channels()
+    for country, names in agreed.items():
+        for name in sorted(set(names).difference(known)):
+            hint = did_you_mean(name, known) or f"; there is {', '.join(known)}"
+            cure = "; the store's own messages are e-mails: write 'email'" if name == PLATFORM else hint
+            there = document.known_part(("soft_opt_in", country))
+            problems.append(document.problem(there, f"there is no channel '{name}'{cure}"))

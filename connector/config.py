@@ -20,13 +20,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from adapters.registry import ladders_of, platforms, settings_of
 from adapters.urls import is_loopback
-from connector.channel_keys import PLATFORM, ChannelConfig, check_via, read_channels
+from connector.channel_keys import PLATFORM, ChannelConfig, check_opted_in, check_via, read_channels
 from connector.protection_keys import BrandKeys, Caps, Quiet, SoftOptIn, Unsubscribe, WebhookSecret
 from connector.reading import OTHERS_READ, Unfit, read_secret, read_text
 from rules.document import Document, Problem, parse
 from rules.document import Path as Where
 from rules.events import BY_PARCELS, Ladders, Rung, parse_rung
 from rules.layout import Brand
+from rules.locales import unknown_language
 from rules.protection import Protection, QuietTimes
 from rules.timing import Calendar, Duration, Window, parse_business_hours, parse_duration, parse_holidays
 from rules.validation import did_you_mean, known_version, validate_part
@@ -182,6 +183,18 @@ def _hours(value: object) -> Window:
     return parse_business_hours({str(names): times for names, times in value.items()})
 
 
+def _language(code: str) -> str:
+    if sentence := unknown_language(code):
+        raise ValueError(sentence)
+    return code
+
+
+def _redirect_to(address: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+|[a-z]+://\S+", address):
+        raise ValueError("write an e-mail address such as you@example.com, or an apprise address such as tgram://…")
+    return address
+
+
 _ONE_OR_MORE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 _SPAN = WithJsonSchema({"type": "string", "examples": ["2 minutes", "1 hour"]})
 _KEEP = WithJsonSchema({"type": "string", "examples": ["2 years", "18 months"]})
@@ -236,7 +249,7 @@ Hours = Annotated[
 ]
 Holidays = Annotated[str, BeforeValidator(lambda text: parse_holidays(str(text)))]
 Via = Annotated[tuple[str, ...], BeforeValidator(_list_of_one), Field(min_length=1), _ONE_OR_MORE]
-Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
+Locale = Annotated[str, AfterValidator(_language)]
 
 
 class _Keys(BaseModel):
@@ -257,7 +270,9 @@ class _Keys(BaseModel):
 class StoreKeys(_Keys):
     """A store's keys, without those of its platform."""
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    id: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="A short name of letters, digits, - and _")
+    ]
     name: str | None = None
     platform: str
     poll_every: Annotated[timedelta, _at_least(timedelta(seconds=10)), _SPAN] = timedelta(minutes=2)
@@ -305,7 +320,7 @@ class ConfigKeys(_Keys):
     stores: Annotated[list[dict[str, Any]], Field(min_length=1)]
     staff: Annotated[tuple[SecretStr, ...], BeforeValidator(_list_of_one), _ONE_OR_MORE] = ()
     mode: Mode = "live"
-    redirect_to: str | None = None
+    redirect_to: Annotated[str, AfterValidator(_redirect_to)] | None = None
     signed_by: str | None = None
     channels: Annotated[Any, _CHANNELS] = None
     quiet_times: Quiet | None = None
@@ -529,10 +544,11 @@ def _check_the_whole(
 def _check_ways(
     document: Document, keys: ConfigKeys, stores: list[StoreConfig | None], problems: list[Problem]
 ) -> None:
-    """What `via` names is there: a channel that is written wrongly is only told of once."""
+    """What `via` and `soft_opt_in` name is there: a channel that is written wrongly is only told of once."""
     written = keys.channels if isinstance(keys.channels, dict) else {}
     known = (PLATFORM, *map(str, written))
     check_via(document, ("via",), keys.via, known, problems)
+    check_opted_in(document, keys.soft_opt_in, problems)
     for position, store in enumerate(stores):
         if store is not None and "via" in keys.stores[position]:
             check_via(document, ("stores", position, "via"), store.via, known, problems)

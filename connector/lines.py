@@ -1,4 +1,4 @@
-"""A configured channel as a run holds it: with a circuit that opens when the channel is in trouble."""
+"""Ways out of the shop as a run holds them: each with a circuit that opens when it is in trouble."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import structlog
 
 from adapters.channels.base import Channel, PutOff
 from adapters.channels.registry import create
-from adapters.errors import AdapterError, AuthFailed, RateLimited, Unavailable
+from adapters.errors import AuthFailed
 from connector.channel_keys import ChannelConfig
 from connector.staff import Staff
 from connector.waiting import delay_after
@@ -20,9 +20,6 @@ log = structlog.get_logger()
 
 MakeChannel = Callable[[ChannelConfig, Callable[[], datetime]], Channel]
 
-TROUBLE = (AuthFailed, RateLimited, Unavailable)
-"""What says that a channel takes nothing just now, and for sure took nothing."""
-
 
 def make_channel(config: ChannelConfig, clock: Callable[[], datetime]) -> Channel:
     """The channel of one entry of the config; nothing is asked of its provider yet."""
@@ -30,10 +27,13 @@ def make_channel(config: ChannelConfig, clock: Callable[[], datetime]) -> Channe
 
 
 @dataclass(slots=True)
-class Line:
-    """One channel, shared by the stores and threads of a client. It rests after trouble, longer each time."""
+class Circuit:
+    """What opens when a way out of the shop is in trouble: nothing goes by it for a while, longer each time.
 
-    channel: Channel
+    Shared by the stores and threads of a client. `stopped` says to the staff what does not happen meanwhile.
+    """
+
+    stopped: str
     failures: int = 0
     rests_until: datetime | None = None
     reason: str | None = None
@@ -46,11 +46,11 @@ class Line:
             return self.rests_until if self.rests_until is not None and self.rests_until > now else None
 
     def went_well(self) -> None:
-        """It took a message, or refused that one alone."""
+        """It took what it was given, or refused that alone."""
         with self._guard:
             self.failures, self.rests_until, self.reason, self.staff_knows = 0, None, None, False
 
-    def in_trouble(self, error: AdapterError, now: datetime, staff: Staff) -> datetime:
+    def in_trouble(self, error: Exception, now: datetime, staff: Staff) -> datetime:
         """It took nothing; until when it, or this one message, is left alone. The staff hears once of a refusal."""
         if isinstance(error, PutOff):
             return now + delay_after(error, 5)
@@ -60,7 +60,20 @@ class Line:
             self.staff_knows = self.staff_knows or is_news
             until = self.rests_until = now + delay_after(error, self.failures)
             self.reason = str(error)
-        log.warning("channel in trouble", channel=self.channel.name, reason=str(error))
+        log.warning("a way out is in trouble", meanwhile=self.stopped, reason=str(error))
         if is_news:
-            staff.tell(f"No messages go by {self.channel.name}", str(error))
+            staff.tell(self.stopped, str(error))
         return until
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A configured channel as a run holds it."""
+
+    channel: Channel
+    circuit: Circuit
+
+
+def line_by(channel: Channel) -> Line:
+    """A line that nothing has gone by yet."""
+    return Line(channel, Circuit(f"No messages go by {channel.name}"))

@@ -133,16 +133,27 @@ def _read(file: Path, texts: dict[str, str], problems: list[Problem]) -> None:
 
 
 def _checks(config: Config, store: StoreConfig, rules: tuple[Rule, ...]) -> Iterator[Problem]:
-    """What only shows when rules and configuration are seen together."""
+    """What only shows when rules and configuration are seen together. A rule that is switched off may lack things."""
     for rule in rules:
-        file, line = rule.where.rsplit(":", 1)
-        sentences = [sentence for step in rule.steps for sentence in _unmet(config, store, step)]
-        for sentence in sentences:
-            yield Problem(file, int(line), 1, f"rule '{rule.id}': {sentence}")
+        if rule.enabled:
+            for sentence in unmet(config, store, rule):
+                yield about(rule, sentence)
+
+
+def about(rule: Rule, sentence: str) -> Problem:
+    """Something to be told of a rule, at its place."""
+    file, line = rule.where.rsplit(":", 1)
+    return Problem(file, int(line), 1, f"rule '{rule.id}': {sentence}")
+
+
+def unmet(config: Config, store: StoreConfig, rule: Rule) -> Iterator[str]:
+    """What a rule lacks in the configuration."""
+    for step in rule.steps:
+        yield from _unmet(config, store, step)
 
 
 def _unmet(config: Config, store: StoreConfig, step: Step) -> Iterator[str]:
-    """What a step lacks in the configuration."""
+    """What one of its steps lacks there."""
     here = shown(config.file)
     for action in step.actions:
         kind = known_actions()[action.kind]

@@ -15,7 +15,7 @@ from adapters.base import StoreAdapter
 from adapters.registry import create
 from adapters.watch import NOBODY, Watch
 from connector.config import Mode, StoreConfig
-from connector.lines import Line, MakeChannel, make_channel
+from connector.lines import Circuit, Line, MakeChannel, line_by, make_channel
 from connector.loading import Loaded
 from connector.shop import Clock, Shop
 from connector.staff import Staff
@@ -76,7 +76,7 @@ def open_client(
     with ExitStack() as undo:
         database = open_database(config.database) if dry_copy is None else _copied(config.database, dry_copy)
         undo.callback(database.close)
-        lines = {each.name: Line(make_channel(each, clock)) for each in config.channels}
+        lines = {each.name: line_by(make_channel(each, clock)) for each in config.channels}
         shops = _shops(loaded, database, clock, mode, make_adapter, staff or Staff(config.staff), lines)
         undo.pop_all()
     gc.collect()
@@ -95,6 +95,7 @@ def _shops(
 ) -> tuple[Shop, ...]:
     config = loaded.config
     secret = secret_of(database)
+    circuits: dict[str, Circuit] = {}
     return tuple(
         Shop(
             config=store,
@@ -111,6 +112,7 @@ def _shops(
             signed_by=config.signed_by,
             templates=loaded.templates,
             lines=lines,
+            circuits=circuits,
             protection=config.protection,
             webhook_secret=config.webhook_secret,
         )

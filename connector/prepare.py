@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import SecretStr
 
 from connector.actions import Broken, Prepared, Refused, Setting, World, known_actions
-from connector.reaching import reach
+from connector.lines import Circuit
+from connector.reaching import heed, reach
 from connector.shop import Shop
-from connector.staff import named, redirected
+from connector.staff import STAFF, named, redirected
 from connector.store.followups import Followup
 from connector.store.suppressions import Listed
 from rules.events import Journal
@@ -86,6 +88,9 @@ def make_ready(
             prepared = kind.prepare(action.spec, setting)
         except RenderError as error:
             raise Broken(str(error)) from None
+        # What stands before it in its step need not wait for a service, or the staff, to be well again.
+        if not made and (circuit := circuit_of(shop, prepared)) is not None:
+            heed(circuit, now)
         if prepared.coupon_code is not None:
             context = replace(context, coupon=_coupon(prepared))
         prepared = msgspec.structs.replace(prepared, again=_again(row))
@@ -98,6 +103,19 @@ def world_of(shop: Shop, row: Followup) -> World:
     webhook = partial(_webhook, shop, shop.webhook_secret) if shop.webhook_secret is not None else None
     redirect = redirected(shop.staff, shop.redirect_to)
     return World(shop.adapter, shop.staff, row.order_id, key_of(row), redirect, shop.lines, webhook)
+
+
+def circuit_of(shop: Shop, prepared: Prepared) -> Circuit | None:
+    """That of the way that an action takes out of the shop; None for the store itself, which rests as a whole."""
+    if prepared.message is not None:
+        line = shop.lines.get(prepared.channel or "")
+        return line.circuit if line is not None else None
+    if prepared.payload is not None:
+        url = str(prepared.text)
+        return shop.circuits.setdefault(url, Circuit(f"No calls go to {urlsplit(url).hostname}"))
+    if prepared.channel == STAFF:
+        return shop.circuits.setdefault(prepared.redirected_to or STAFF, Circuit("The staff is not told anything"))
+    return None
 
 
 def _webhook(shop: Shop, secret: str, url: str) -> Webhook:
@@ -167,7 +185,7 @@ def _redirect_by(shop: Shop, address: str | None) -> str:
     """How whoever gets messages instead of the customers gets them."""
     if address is not None and "://" not in address and "email" in shop.lines:
         return "email"
-    return "note" if redirected(shop.staff, address) is None else "staff"
+    return "note" if redirected(shop.staff, address) is None else STAFF
 
 
 def _refused_by(row: Followup) -> Mapping[str, str]:

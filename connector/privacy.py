@@ -123,9 +123,9 @@ def why_not_to(listed: Listed, secret: bytes, to: str, *, marketing: bool) -> st
     """Why nothing is sent to this address, as a channel has it; None if it may be."""
     for row in listed(marks(addresses_of(to), secret)):
         if row.purpose == "address":
-            return f"its address takes no more messages since {row.at:%Y-%m-%d}: {row.reason or 'bounced'}"
+            return f"this customer's address takes no more messages since {row.at:%Y-%m-%d}: {row.reason or 'bounced'}"
         if row.purpose == "everything" or marketing:
-            return f"its address is on the suppression list since {row.at:%Y-%m-%d}"
+            return f"this customer's address is on the suppression list since {row.at:%Y-%m-%d}"
     return None
 
 

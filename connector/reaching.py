@@ -9,6 +9,7 @@ from adapters.channels.base import Unreachable
 from adapters.model import Order
 from connector.actions import NotNow, PassedOver, Way
 from connector.channel_keys import PLATFORM
+from connector.lines import Circuit
 from connector.privacy import why_not_to
 from connector.shop import Shop
 from connector.store.suppressions import Listed
@@ -27,10 +28,16 @@ def reach(listed: Listed, shop: Shop, order: Order, channel: str, now: datetime,
     if why_not is not None:
         raise PassedOver(why_not)
     line = shop.lines.get(channel)
-    if line is not None and (until := line.resting(now)) is not None:
-        raise NotNow(until, f"it rests until {until:%Y-%m-%d %H:%M} UTC: {line.reason}")
+    if line is not None:
+        heed(line.circuit, now)
     offered = shop.protection.unsubscribe if marketing else None
     return Way(channel, to, basis, link_for(offered, shop.secret, to, shop.id) if offered is not None else None)
+
+
+def heed(circuit: Circuit, now: datetime) -> None:
+    """Raises NotNow while a circuit is open."""
+    if (until := circuit.resting(now)) is not None:
+        raise NotNow(until, f"it rests until {until:%Y-%m-%d %H:%M} UTC: {circuit.reason}")
 
 
 def _address(shop: Shop, order: Order, channel: str) -> str:

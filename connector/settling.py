@@ -61,7 +61,7 @@ def _ask_later(shop: Shop, row: Followup, reason: str, tally: Tally) -> None:
             followups.update(connection, [row.id], at=now, reason=f"outcome unknown, and cannot be asked now: {reason}")
             tally.count("unknown")
         else:
-            hold(connection, shop, row, now, f"for a day the store could not be asked whether it happened: {reason}")
+            hold(connection, shop, row, now, f"for a day nobody could be asked: {reason}")
             tally.became("held", row.rule, row.channel)
 
 
@@ -93,7 +93,7 @@ def settle(shop: Shop, row: Followup, tally: Tally) -> bool:
             case Undecidable(reason):
                 if waited < (SETTLES_AFTER if reason else HELD_AFTER):
                     return False
-                hold(connection, shop, row, now, reason or "for a day the store could not say whether it happened")
+                hold(connection, shop, row, now, reason or "for a day the store could not tell")
                 tally.became("held", row.rule, row.channel)
         replan(connection, shop, [row.order_id], now).count_in(tally)
     return True
@@ -139,5 +139,6 @@ def bare_intent(prepared: Prepared) -> bytes:
 
 def hold(connection: sa.Connection, shop: Shop, row: Followup, now: datetime, reason: str) -> None:
     """A person has to say whether it happened."""
+    reason = f"it may have happened: {reason.rstrip('.')}; say with 'aftersale settle' whether it did"
     followups.update(connection, [row.id], state="held", held_for="outcome", at=now, reason=reason)
     log.warning("held for a person", store=shop.id, order=row.number, rule=row.rule, reason=reason)

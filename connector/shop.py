@@ -9,7 +9,7 @@ from functools import cached_property
 
 from adapters.base import StoreAdapter
 from connector.config import Mode, StoreConfig
-from connector.lines import Line
+from connector.lines import Circuit, Line
 from connector.staff import Staff
 from connector.store.database import Database
 from rules.events import Ladders
@@ -44,6 +44,8 @@ class Shop:
     signed_by: str | None = None
     templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     lines: Mapping[str, Line] = field(default_factory=dict)
+    circuits: dict[str, Circuit] = field(default_factory=dict)
+    """Those of web services, by their address, and of the staff; each comes about when it is first asked for."""
     protection: Protection = UNPROTECTED
     webhook_secret: str | None = field(default=None, repr=False)
 

@@ -10,6 +10,9 @@ import structlog
 
 log = structlog.get_logger()
 
+STAFF = "staff"
+"""What their channel is called in what is recorded."""
+
 Deliver = Callable[[Sequence[str], str, str], bool]
 """Sends (urls, title, body); true if every one of them took it."""
 

@@ -32,6 +32,12 @@ def closed_off(value: str, *, right_to_left: bool) -> str:
     return f"{value}{LEFT_TO_RIGHT_MARK}" if _HAS_RIGHT_TO_LEFT.search(value) else value
 
 
+def kept_whole(line: str, *, right_to_left: bool) -> str:
+    """A line of plain text that runs all its own way: a house number before a street stays there."""
+    mark = RIGHT_TO_LEFT_MARK if _HAS_RIGHT_TO_LEFT.search(line) else LEFT_TO_RIGHT_MARK
+    return line if (mark == RIGHT_TO_LEFT_MARK) == right_to_left else f"{mark}{line}{mark}"
+
+
 def lines_led(text: str, *, right_to_left: bool) -> str:
     """Plain text whose lines all run its way: programs take a line's direction from its first letter."""
     return "\n".join(_led(line, right_to_left) for line in text.split("\n"))

@@ -82,17 +82,37 @@ def is_right_to_left(locale: str) -> bool:
 
 def unknown_locale(name: str) -> str | None:
     """What is wrong with a locale as the name of a file, in a sentence; None if it is one."""
+    if _is_known(name):
+        return None
+    better = _meant(name)
+    hint = f"'{better}.md'" if better else "a code such as 'he.md' or 'pt-BR.md'"
+    return f"there is no language '{name}'; name the file by {hint}"
+
+
+def unknown_language(code: str) -> str | None:
+    """The same of a locale that stands in a configuration."""
+    if _is_known(code):
+        return None
+    better = _meant(code)
+    hint = f"did you mean '{better}'?" if better else "write a code such as he or pt-BR"
+    return f"there is no language '{code}'; {hint}"
+
+
+def _is_known(name: str) -> bool:
     from babel import Locale, UnknownLocaleError
 
     try:
         Locale.parse("-".join(fallbacks(name)[:1]), sep="-")
     except (UnknownLocaleError, ValueError):
-        code = next((code for code, word in _english().languages.items() if word.lower() == name.lower()), None)
-        known = _known(name)
-        better = code or (str(known).replace("_", "-") if known else None)
-        hint = f"'{better}.md'" if better else "a code such as 'he.md' or 'pt-BR.md'"
-        return f"there is no language '{name}'; name the file by {hint}"
-    return None
+        return False
+    return True
+
+
+def _meant(name: str) -> str | None:
+    """The code of a language that is written out, or of what is left of a wrong locale."""
+    code = next((code for code, word in _english().languages.items() if word.lower() == name.lower()), None)
+    known = _known(name)
+    return code or (str(known).replace("_", "-") if known else None)
 
 
 @cache

@@ -15,7 +15,7 @@ from html import escape, unescape
 from typing import NamedTuple
 
 from rules import markdown
-from rules.bidi import closed_off, lines_led, needs_isolation
+from rules.bidi import closed_off, kept_whole, lines_led, needs_isolation
 from rules.layout import Brand, Page, page, unsubscribe_word
 from rules.letter import FrontMatter, Letter, read_letter
 from rules.locales import choose_locale, is_right_to_left, read_in
@@ -24,6 +24,9 @@ from rules.templates import Context, RenderError, Written, bounded, names_of, ru
 LONGEST_SUBJECT = 250
 LONGEST_SMS = 1600
 """What gateways take as one message, in parts."""
+
+_PLAIN_SPACES = dict.fromkeys(map(ord, "\u00a0\u2009\u202f"), " ")
+"""Amounts and times have them in many languages; one of them would make a text message twice as dear."""
 
 NO_BRAND = Brand()
 
@@ -145,7 +148,8 @@ class Rendered:
         parts = [self._closed_body]
         if not self._signs_itself and self.context.signed_by:
             parts.append(f"{self.context.signed_by}\n{self._shop}")
-        footer = [self._shop, self.brand.address] if self.brand.address else []
+        address = self.brand.address
+        footer = [self._shop, kept_whole(address, right_to_left=self._right_to_left)] if address else []
         if self.unsubscribe:
             footer.append(f"{unsubscribe_word(self.locale)}: {self.unsubscribe.removeprefix('mailto:')}")
         if footer:
@@ -162,7 +166,7 @@ class Rendered:
             text = data.put_back(words, self._closed).strip()
         if self.unsubscribe and self.unsubscribe.startswith("https:"):
             text += f"\n{unsubscribe_word(self.locale)}: {self.unsubscribe}"
-        text = lines_led(text, right_to_left=self._right_to_left)
+        text = lines_led(text.translate(_PLAIN_SPACES), right_to_left=self._right_to_left)
         if len(text) > LONGEST_SMS:
             shorter = "write a shorter text under 'sms:' in the template" if self.letter is not None else "shorten it"
             raise NotByThisChannel(f"the text is over {LONGEST_SMS:,} characters long for this order; {shorter}")

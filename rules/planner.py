@@ -33,7 +33,7 @@ from rules.events import (
 from rules.holdout import is_held_out, why_held_out
 from rules.protection import QuietTimes, good_time_of
 from rules.rule import Rule, Step
-from rules.timing import Calendar, after
+from rules.timing import Calendar, Duration, after
 
 State = Literal["pending", "done", "skipped", "held", "failed", "unknown"]
 
@@ -43,7 +43,7 @@ NEVER_QUIET = QuietTimes()
 GRACE = timedelta(seconds=60)
 """An event this much before a rule was switched on still counts as after it: clocks differ a little."""
 
-MESSAGE_EXPIRY = timedelta(days=7)
+MESSAGE_EXPIRY = Duration(7 * 24, "hours")
 """How late a message to a customer may be, unless its rule says otherwise."""
 
 BOOKED_LATE = timedelta(days=1)
@@ -456,13 +456,17 @@ def _wanted(
     due = after(start, step.wait, facts.calendar) if step.wait is not None else start
     backfilled = is_backfilled(active, event, facts.calendar)
     late_from = max(due, active.since) if backfilled else due
-    expires_at = None
-    if rule.expires_after is not None:
-        expires_at = after(late_from, rule.expires_after, facts.calendar)
-    elif any(action.to_customer for action in step.actions):
-        expires_at = late_from + MESSAGE_EXPIRY
+    expiry = expiry_of(rule, step)
+    expires_at = after(late_from, expiry, facts.calendar) if expiry is not None else None
     due_at = good_time_of(step, facts.order, due, facts.calendar, facts.quiet)
     return Wanted(rule, subject, step, event, due_at, expires_at, backfilled)
+
+
+def expiry_of(rule: Rule, step: Step) -> Duration | None:
+    """How late a step may be done; None if it is never too late."""
+    if rule.expires_after is not None:
+        return rule.expires_after
+    return MESSAGE_EXPIRY if any(action.to_customer for action in step.actions) else None
 
 
 def _start(subject: Subject, event: Event, progress: _Progress, entries: Entries) -> datetime:

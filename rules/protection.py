@@ -96,7 +96,8 @@ def allowed(ledger: Ledger, message: Outgoing, now: datetime) -> Wait | None:
     waits = [wait for cap in ledger.caps if (wait := _capped(ledger.sent, cap, message, now)) is not None]
     about_it = [each.at for each in ledger.sent if each.order == message.order and each.at > now - PAUSE]
     if about_it and not message.urgent:
-        waits.append(Wait(max(about_it) + PAUSE, "one message an hour about an order, unless the rule is urgent"))
+        reason = "this customer was written to about this order within the hour, and the rule is not 'urgent'"
+        waits.append(Wait(max(about_it) + PAUSE, reason))
     return max(waits, default=None, key=lambda wait: wait.until)
 
 
@@ -107,7 +108,7 @@ def _capped(sent: Sequence[Sent], cap: Cap, message: Outgoing, now: datetime) ->
     within = [at for at in counted if at > now - cap.span]
     if len(within) < cap.most:
         return None
-    return Wait(within[-cap.most] + cap.span, f"this customer has had the most of frequency_caps: {cap.text}")
+    return Wait(within[-cap.most] + cap.span, f"this customer has had all that '{cap.text}' allows")
 
 
 # --- consent ----------------------------------------------------------------------------------------------
@@ -137,18 +138,18 @@ def consent_basis(
     if said is not None and said.state == "subscribed":
         return f"consent: {by} subscribed" + (f" since {said.given_at:%Y-%m-%d}" if said.given_at else "")
     if said is not None and said.state in _NEVER:
-        raise NoConsent(f"marketing, and the customer's consent for {by} is '{said.state}'")
+        raise NoConsent(f"it is marketing, and the customer's consent for {by} is '{said.state}'")
     written = order.meta.get(meta_key) if meta_key is not None else None
     if written is not None:
         if written.strip().casefold() in _YES:
             return f"consent: the order's field '{meta_key}'"
-        raise NoConsent(f"marketing, and the order's field '{meta_key}' does not say yes")
+        raise NoConsent(f"it is marketing, and the order's field '{meta_key}' does not say yes")
     country = country_of(order)
     if country is not None and by in soft_opt_in.get(country, frozenset()):
         if order.paid_at is not None:
             return f"soft opt-in {country}: has bought on {order.paid_at:%Y-%m-%d}"
-        raise NoConsent(f"marketing, and the soft opt-in of {country} is for customers who have paid an order")
-    raise NoConsent("marketing, and no consent of this customer is known")
+        raise NoConsent(f"it is marketing, and the soft opt-in of {country} is for customers who have paid an order")
+    raise NoConsent("it is marketing, and no consent of this customer is known")
 
 
 def country_of(order: Order) -> str | None:

@@ -8,7 +8,7 @@ frozen values, and whatever cannot be read raises a ValueError that says what to
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -330,15 +330,20 @@ def next_open(moment: datetime, window: Window | None, calendar: Calendar) -> da
     if window is None:
         return moment
     today = moment.astimezone(calendar.zone).date()
-    for distance in range(-1, SEARCH_DAYS):  # yesterday's span may have run over midnight
-        day = today + distance * ONE_DAY
-        spans = window.days[day.weekday()]
-        if not spans or calendar.is_holiday(day):
-            continue
-        for opens, closes in _openings(day, spans, calendar.zone):
-            if moment < closes:
-                return max(moment, opens)
+    yesterday = today - ONE_DAY  # whose span may have run over midnight
+    for opens, closes in openings(window, calendar, yesterday, SEARCH_DAYS + 1):
+        if moment < closes:
+            return max(moment, opens)
     raise ValueError(f"{window} does not open within {SEARCH_DAYS} days of {today}; are all its days holidays?")
+
+
+def openings(window: Window, calendar: Calendar, first: date, days: int) -> Iterator[tuple[datetime, datetime]]:
+    """When a window opens and closes (UTC), on so many days from the `first` on, as the calendar has them."""
+    for distance in range(days):
+        day = first + distance * ONE_DAY
+        spans = window.days[day.weekday()]
+        if spans and not calendar.is_holiday(day):
+            yield from _openings(day, spans, calendar.zone)
 
 
 @lru_cache(maxsize=4096)

@@ -69,6 +69,9 @@ def _problems(
             )
         elif kind == "missing":
             yield document.problem(_standing(document, path, inner[:-1]), f"'{inner[-1]}' is missing")
+        elif kind == "string_pattern_mismatch" and (meant := _description(model, inner)):
+            message = f"this is not what belongs here: {meant[0].lower()}{meant[1:]}"
+            yield document.problem(_standing(document, path, inner), message)
         elif kind in ("union_tag_not_found", "union_tag_invalid"):
             yield _wrong_tag(document, _standing(document, path, inner), error)
         elif wanted := _expected(error):
@@ -82,6 +85,17 @@ def _problems(
 def _standing(document: Document, path: Path, inner: Sequence[str | int]) -> Path:
     """The part of an error's location that the document has: pydantic adds the names of union branches."""
     return document.known_part((*path, *inner))
+
+
+def _description(model: type[BaseModel], inner: Sequence[str | int]) -> str | None:
+    """What the field at an error's location holds, in its model's words."""
+    fields = [
+        field
+        for owner in _models_at(model, inner[:-1])
+        for name, field in owner.model_fields.items()
+        if inner[-1] in (name, field.alias)
+    ]
+    return next((field.description for field in fields), None)
 
 
 def _value_at(document: Document, path: Path) -> object:

@@ -151,7 +151,7 @@ class Smtp:
             raise Unreachable("the order has no e-mail address")
         address = _checked(email)
         if address is None:
-            raise Unreachable("its e-mail address is not valid")
+            raise Unreachable("the order's e-mail address is not valid")
         return address
 
     def send(self, message: Message) -> str:
@@ -298,7 +298,7 @@ class Smtp:
         smtp = line.smtp
         options = "" if to.isascii() and self._address.isascii() else " BODY=8BITMIME SMTPUTF8"
         if options and not smtp.has_extn("smtputf8"):
-            raise Rejected("its e-mail address is not in Latin letters, which the mail server cannot handle.")
+            raise Rejected("the order's e-mail address is not in Latin letters, which the mail server cannot handle.")
         try:
             code, said = self._command(smtp, f"MAIL FROM:<{self._address}>{options}")
         except Unavailable:

@@ -45,7 +45,7 @@ def _why(given: list[str], numbers: list[PhoneNumber], country: str | None) -> s
     if not given:
         return "the order has no phone number"
     if numbers:
-        return "its phone number is a landline or the like, which takes no text messages"
+        return "the order's phone number is a landline or the like, which takes no text messages"
     if country is None:
-        return "its phone number is not valid, or lacks the country code while the order has no country"
-    return f"its phone number is not valid in {country}"
+        return "the order's phone number is not valid, or lacks the country code while the order has no country"
+    return f"the order's phone number is not valid in {country}"

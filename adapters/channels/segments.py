@@ -19,7 +19,7 @@ _ROOM: dict[Encoding, tuple[int, int]] = {"GSM-7": (160, 153), "UCS-2": (70, 67)
 
 def segments(text: str) -> tuple[int, Encoding]:
     """The number of segments and the encoding. GSM-7 where every character allows it; no character is cut in two."""
-    encoding: Encoding = "GSM-7" if _BASIC.union(_EXTENSION).issuperset(text) else "UCS-2"
+    encoding: Encoding = "UCS-2" if beyond_gsm(text) else "GSM-7"
     widths = [_width(character, encoding) for character in text]
     alone, among_others = _ROOM[encoding]
     if sum(widths) <= alone:
@@ -30,6 +30,11 @@ def segments(text: str) -> tuple[int, Encoding]:
             count, room = count + 1, among_others
         room -= width
     return count, encoding
+
+
+def beyond_gsm(text: str) -> tuple[str, ...]:
+    """The characters that GSM-7 lacks, each once, in the order in which they come: any of them makes a text UCS-2."""
+    return tuple(dict.fromkeys(sign for sign in text if sign not in _BASIC and sign not in _EXTENSION))
 
 
 def _width(character: str, encoding: Encoding) -> int:

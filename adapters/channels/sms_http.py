@@ -19,6 +19,7 @@ from adapters.channels.base import Channel, Message, findings
 from adapters.channels.keys import Key
 from adapters.errors import Rejected, UnknownOutcome, Unsupported
 from adapters.model import Finding, Order
+from adapters.urls import safe_url
 
 if TYPE_CHECKING:
     from adapters.channels.wire import Wire
@@ -30,8 +31,6 @@ _HEADER = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 
 
 def _url(url: SecretStr) -> SecretStr:
-    from adapters.channels.wire import safe_url
-
     return SecretStr(safe_url(url.get_secret_value()))
 
 
@@ -160,7 +159,7 @@ class Gateway:
         return (_at(settings.id, answer) if settings.id is not None else None) or message.key
 
     def find(self, message: Message, since: datetime, credited: Collection[str]) -> NoReturn:
-        raise Unsupported("the SMS gateway cannot be asked which messages it was given.")
+        raise Unsupported("the SMS gateway does not tell which messages it was given.")
 
     def check(self) -> tuple[Finding, ...]:
         """Only whether the gateway is there: to log in is to send."""

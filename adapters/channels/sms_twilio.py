@@ -53,8 +53,8 @@ class Settings(BaseModel):
         str | None,
         Field(
             alias="from",
-            pattern=r"^(\+[1-9][0-9]{4,14}|[0-9]{3,8}|[A-Za-z0-9 &+_-]{1,11})$",
-            description="The number, or the name, that messages come from",
+            pattern=r"^(\+[1-9][0-9]{4,14}|[0-9]{3,8}|[A-Za-z0-9 &_-][A-Za-z0-9 &+_-]{0,10})$",
+            description="The number (+15005550006), or the name, that messages come from",
         ),
     ] = None
     messaging_service_sid: Annotated[

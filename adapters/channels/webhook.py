@@ -20,16 +20,18 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from adapters.errors import AdapterError, AuthFailed
+from adapters.urls import safe_url
+
 if TYPE_CHECKING:
     from adapters.channels.wire import Wire
+    from adapters.http import Answer
 
 SIGNATURE = "X-Aftersale-Signature"
 SHORTEST_SECRET = 16
 
 
 def _url(url: SecretStr) -> SecretStr:
-    from adapters.channels.wire import safe_url
-
     return SecretStr(safe_url(url.get_secret_value()))
 
 
@@ -77,12 +79,25 @@ class Webhook:
         headers = {SIGNATURE: signature(self._secret.get_secret_value(), self._clock(), body)}
         answer = self._wire.send("POST", "", body, JSON, headers)
         if answer.status >= 300:
-            raise self._wire.refusal(answer)
+            raise self._refusal(answer)
         return key
 
     def close(self) -> None:
         """Give back the connections."""
         self._wire.close()
+
+    def _refusal(self, answer: Answer) -> AdapterError:
+        """As the wire has it; only what a merchant can mend is in another place than with a channel."""
+        refusal = self._wire.refusal(answer)
+        if not isinstance(refusal, AuthFailed):
+            return refusal
+        denied = answer.status in (401, 402, 403, 407)
+        cure = (
+            "it takes no calls of ours. Check that it knows the webhook_secret of the config"
+            if denied
+            else "nothing takes calls there. Check the url in the rule"
+        )
+        return AuthFailed(f"{self._wire.who} answered {answer.status}: {cure}.")
 
 
 def signature(secret: str, at: datetime, body: bytes) -> str:

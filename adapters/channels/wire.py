@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -19,33 +18,12 @@ from requests.exceptions import ConnectTimeout, InvalidProxyURL, ProxyError, Rea
 
 from adapters.errors import AdapterError, AuthFailed, RateLimited, Rejected, Unavailable, UnknownOutcome
 from adapters.http import CONNECT_TIMEOUT, Answer, http_date
-from adapters.urls import is_loopback
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 LARGEST_ANSWER = 4 * 1024 * 1024
 
 UNSETTLED = "Whether the message was sent is not known."
-
-
-def safe_url(url: str) -> str:
-    """A web address as it came, its query included.
-
-    Raises ValueError, in words for a shop owner and without the address, for anything but https, or http to this
-    very machine.
-    """
-    try:
-        parts = urlsplit(url.strip())
-        named = bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        named = False
-    if not named or parts.scheme not in ("http", "https"):
-        raise ValueError("this is not a web address: write it like https://gateway.example.com/send")
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ValueError("plain http would send your customers' data unprotected: write https:// instead of http://")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("an address must not hold a user name or password: put them into `headers`")
-    return url.strip()
 
 
 class Wire:

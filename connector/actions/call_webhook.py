@@ -10,21 +10,16 @@ import msgspec
 from pydantic import AfterValidator
 
 from adapters.errors import Rejected
+from adapters.urls import safe_url
 from connector.actions import ActionKind, Prepared, Setting, Settlement, Undecidable, World
 from rules.schema import ActionSpec
-
-
-def _safe(url: str) -> str:
-    from adapters.channels.wire import safe_url  # brings `requests`, which a check of files can do without
-
-    return safe_url(url)
 
 
 class CallWebhook(ActionSpec):
     """POST the order to this address, signed with `webhook_secret` of the configuration."""
 
     shorthand: ClassVar[str] = "url"
-    url: Annotated[str, AfterValidator(_safe)]
+    url: Annotated[str, AfterValidator(safe_url)]
 
 
 def prepare(spec: CallWebhook, setting: Setting) -> Prepared:
@@ -45,7 +40,7 @@ def perform(prepared: Prepared, world: World) -> str:
 
 
 def settle(prepared: Prepared, world: World, since: datetime, credited: Collection[str]) -> Settlement:
-    return Undecidable("a web service cannot be asked whether it was called.")
+    return Undecidable("a web service does not tell whether it was called")
 
 
 ACTION = ActionKind("call_webhook", CallWebhook, prepare, perform, settle, needs_webhook_secret=True)

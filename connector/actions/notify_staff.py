@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from connector.actions import Absent, ActionKind, Prepared, Setting, Settlement, StaffNotReached, World
+from connector.staff import STAFF
 from rules.schema import ActionSpec, Text
 
 
@@ -19,7 +20,7 @@ class NotifyStaff(ActionSpec):
 
 
 def prepare(spec: NotifyStaff, setting: Setting) -> Prepared:
-    return Prepared(text=setting.render_plain(spec.text), channel="staff")
+    return Prepared(text=setting.render_plain(spec.text), channel=STAFF)
 
 
 def perform(prepared: Prepared, world: World) -> None:

@@ -6,7 +6,8 @@ whether the keys are right, what they allow, and whether the rules fit the shop.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,13 +16,18 @@ from rich.padding import Padding
 from connector.actions import ways_of
 from connector.channel_keys import PLATFORM
 from connector.cli._clients import Clients, load_clients
-from connector.cli._exits import Exit, Trouble, worst
+from connector.cli._exits import Exit, Trouble, trouble, worst
 from connector.cli._options import CONFIG, AsJson, ConfigPath
 from connector.cli._screen import clean, console, count, print_json, table
 from connector.config import shown
-from connector.loading import Loaded
+from connector.loading import Loaded, about, unmet
 from connector.staff import named
+from rules.document import Problem
+from rules.fitting import never_fits
 from rules.rule import Action, Rule, Step
+
+if TYPE_CHECKING:
+    from connector.cli._sms import Length
 
 
 def check(
@@ -31,14 +37,19 @@ def check(
 ) -> Exit:
     clients = load_clients(config)
     _compare_with_state(clients)
-    warnings = [warning for loaded in clients.loaded for warning in _warnings(loaded)]
+    texts = [(loaded, *_text_messages(loaded)) for loaded in clients.loaded]
+    warnings = [each for loaded, _, unsendable in texts for each in (*_warnings(loaded), *unsendable)]
     for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
-    result: dict[str, object] = {"problems": [], "warnings": [each.as_json() for each in warnings]}
+    result: dict[str, object] = {
+        "problems": [],
+        "warnings": [each.as_json() for each in warnings],
+        "sms": [clients.labelled(loaded, each.as_json()) for loaded, lengths, _ in texts for each in lengths],
+    }
     codes = [clients.code]
     if not as_json:
-        for loaded in clients.loaded:
-            _show(console(), clients, loaded)
+        for loaded, lengths, _ in texts:
+            _show(console(), loaded, lengths)
     if online:
         from connector.cli._online import ask_channels, ask_stores, show_answers
 
@@ -63,42 +74,50 @@ def _compare_with_state(clients: Clients) -> None:
             refuse_twins(loaded)
 
 
+def _text_messages(loaded: Loaded) -> tuple[Sequence[Length], Sequence[Trouble]]:
+    """How long they are, and which cannot be sent; nothing has to be rendered where there is no SMS."""
+    if all(channel.name != "sms" for channel in loaded.config.channels):
+        return (), ()
+    from connector.cli._sms import sms_lengths
+
+    return sms_lengths(loaded)
+
+
 # Warnings -----------------------------------------------------------------------------------------------------
 
 
 def _warnings(loaded: Loaded) -> list[Trouble]:
-    return list(dict.fromkeys([*_unsendable(loaded), *_withheld_news(loaded)]))
+    """What is no mistake, and yet keeps rules from doing what is meant."""
+    every = [(store, rule) for store in loaded.config.stores for rule in loaded.rules[store.id]]
+    caps = loaded.config.protection.caps
+    told: list[Problem] = []
+    for store, rule in every:
+        if rule.enabled:
+            told += [about(rule, sentence) for sentence in (*_unsendable(loaded, rule), *_withheld_news(rule))]
+            told += [about(rule, sentence) for sentence in never_fits(rule, caps, store.calendar)]
+        else:
+            off = "it is switched off; before it is switched on: "
+            told += [about(rule, off + sentence) for sentence in unmet(loaded.config, store, rule)]
+    return [trouble(each) for each in dict.fromkeys(told)]
 
 
-def _unsendable(loaded: Loaded) -> list[Trouble]:
-    found = []
-    for rules in loaded.rules.values():
-        for rule in rules:
-            purposes = {getattr(action.spec, "purpose", None) for step in rule.steps for action in step.actions}
-            if rule.enabled and "marketing" in purposes and not _may_know_consent(loaded):
-                file, line = rule.where.rsplit(":", 1)
-                message = (
-                    f"rule '{rule.id}': a message of 'purpose: marketing' goes only to customers who agreed to it, "
-                    "and no store says so: set 'consent_meta' in the store, or 'soft_opt_in'; until then it is skipped"
-                )
-                found.append(Trouble(message, file, int(line), 1))
-    return found
+def _unsendable(loaded: Loaded, rule: Rule) -> Iterator[str]:
+    purposes = {getattr(action.spec, "purpose", None) for step in rule.steps for action in step.actions}
+    if "marketing" in purposes and not _may_know_consent(loaded):
+        yield (
+            "a message of 'purpose: marketing' goes only to customers who agreed to it, "
+            "and no store says so: set 'consent_meta' in the store, or 'soft_opt_in'; until then it is skipped"
+        )
 
 
-def _withheld_news(loaded: Loaded) -> list[Trouble]:
-    """Rules that leave some of their people without a message that is no marketing."""
-    found = []
-    for rules in loaded.rules.values():
-        for rule in rules:
-            purposes = {getattr(action.spec, "purpose", None) for step in rule.steps for action in step.actions}
-            if rule.enabled and rule.holdout is not None and "transactional" in purposes:
-                file, line = rule.where.rsplit(":", 1)
-                message = (
-                    f"rule '{rule.id}': 'holdout' leaves some customers without a message that is not marketing, such "
-                    "as news of their parcel: take it out, or say 'purpose: marketing' if that is what the message is"
-                )
-                found.append(Trouble(message, file, int(line), 1))
-    return found
+def _withheld_news(rule: Rule) -> Iterator[str]:
+    """Whether some of the rule's people are left without a message that is no marketing."""
+    purposes = {getattr(action.spec, "purpose", None) for step in rule.steps for action in step.actions}
+    if rule.holdout is not None and "transactional" in purposes:
+        yield (
+            "'holdout' leaves some customers without a message that is not marketing, such as news of their parcel: "
+            "take it out, or say 'purpose: marketing' if that is what the message is"
+        )
 
 
 def _may_know_consent(loaded: Loaded) -> bool:
@@ -111,7 +130,7 @@ def _may_know_consent(loaded: Loaded) -> bool:
 # The summary --------------------------------------------------------------------------------------------------
 
 
-def _show(screen: Console, clients: Clients, loaded: Loaded) -> None:
+def _show(screen: Console, loaded: Loaded, lengths: Sequence[Length]) -> None:
     config = loaded.config
     screen.print(f"{shown(config.file)}: no mistakes.", style="bold")
     for store in config.stores:
@@ -134,6 +153,10 @@ def _show(screen: Console, clients: Clients, loaded: Loaded) -> None:
             for rule in rules:
                 made.add_row(rule.id, rule.trigger, _steps(rule, via))
             screen.print(Padding(made, (0, 0, 0, 2)))
+    if lengths:
+        screen.print()
+    for each in lengths:
+        screen.print(Padding(clean(str(each)), (0, 0, 0, 2)), style="dim")
     screen.print()
 
 

@@ -11,17 +11,17 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from adapters.model import Order
-from connector.acting import A_MOMENT
 from connector.actions import Broken, NotNow, Refused
 from connector.counting import admit, longest, marks_of
 from connector.ingest import ask_at
-from connector.prepare import Judged, Made, Words, make_ready
-from connector.privacy import why_not_written_to
+from connector.judging import A_MOMENT, admitted, judge
+from connector.prepare import Judged, Made, Words
 from connector.reconciler import reconcile
 from connector.runner import CLAIM, ROLLING
 from connector.shop import Shop
@@ -30,8 +30,8 @@ from connector.store.orders import Erased, Known, decode
 from connector.store.suppressions import Listed
 from rules.events import Event, Journal, Sight, observe
 from rules.past import Past, as_of, past_of
-from rules.planner import Facts, cooling_down, plan
-from rules.protection import Outgoing, Sent, good_time_of
+from rules.planner import Facts, plan
+from rules.protection import Outgoing, Sent
 
 Progress = Callable[[datetime], None]
 """Told how far the clock has come (UTC)."""
@@ -320,25 +320,17 @@ def _act_on(going: Replay, life: Life, step: Sequence[Followup], now: datetime) 
     """Look again at the order, judge the step admissible, and do its actions."""
     order = _look(going, life, now)
     _plan(going, life, order, now)
-    judged = _judged(going, life, order, step[0], now)
+    story = life.story
+    known = Known(story.raw, life.journal, story.person, open=True, was_missing=False, erased=story.erased)
+    judged = judge(life.shop, known, order, _recorded(going, life), step[0], going.setup.listed, now)
     todo = [row for row in life.rows.values() if row.of_step == step[0].of_step and row.state == "pending"]
     if judged is None or not todo:
         return
-    good_time = _good_time(life.shop, judged, max(now, *(row.due_at for row in todo)))
-    if good_time > now:
-        _put_off(life, todo, good_time, "put off to the next good time")
-        return
-    wanted = judged.wanted
     try:
-        until = cooling_down(wanted.rule, wanted.subject.key, judged.facts.deeds, life.shop.calendar, now)
-        if until is not None:
-            raise Refused(f"cooldown: this rule has acted for this customer, until {until:%Y-%m-%d %H:%M} UTC")
-        made = make_ready(going.setup.listed, life.shop, judged, todo, now, going.setup.words)
-        _enter(going, life, judged, made, now)
+        enter = partial(_enter, going, life, judged, now=now)
+        made = admitted(life.shop, judged, todo, going.setup.listed, enter, now, going.setup.words)
     except NotNow as wait:
-        free_at = _good_time(life.shop, judged, wait.until)
-        last = min((row.expires_at for row in todo if row.expires_at is not None), default=free_at)
-        _put_off(life, todo, min(free_at, last + A_MOMENT), f"put off: {wait}")
+        _put_off(life, todo, wait.until, f"put off: {wait}")
         return
     except (Refused, Broken) as why_not:
         state = "skipped" if isinstance(why_not, Refused) else "failed"
@@ -347,26 +339,8 @@ def _act_on(going: Replay, life: Life, step: Sequence[Followup], now: datetime) 
     else:
         for each in made:
             yield _end(life, each.row, now, "done", None, each, judged)
-        going.busy[life.shop.id, wanted.rule.id].append((now, step[0].of_step))
+        going.busy[life.shop.id, judged.wanted.rule.id].append((now, step[0].of_step))
     _plan(going, life, order, now)
-
-
-def _judged(going: Replay, life: Life, order: Order, first: Followup, now: datetime) -> Judged | None:
-    """The step as it is wanted now; None if it is wanted no more."""
-    shop, story = life.shop, life.story
-    recorded = _recorded(going, life)
-    deeds = tuple([row.deed for row in recorded])
-    facts = Facts(order, story.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
-    for wanted in plan(facts, life.journal, shop.rules, now).wanted:
-        if (wanted.rule.id, wanted.subject.key, wanted.step.id) == first.of_step and wanted.due_at <= now:
-            known = Known(story.raw, life.journal, story.person, open=True, was_missing=False, erased=story.erased)
-            unwritable = why_not_written_to(going.setup.listed, shop.id, shop.secret, known)
-            return Judged(facts, life.journal, wanted, recorded, unwritable)
-    return None
-
-
-def _good_time(shop: Shop, judged: Judged, moment: datetime) -> datetime:
-    return good_time_of(judged.wanted.step, judged.facts.order, moment, shop.calendar, shop.protection.quiet)
 
 
 def _put_off(life: Life, rows: Sequence[Followup], until: datetime, reason: str) -> None:

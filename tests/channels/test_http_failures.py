@@ -88,10 +88,18 @@ def test_a_denied_key_is_a_matter_for_the_staff(provider: HttpProvider, status: 
     assert "the config" in str(failure(provider, AuthFailed))
 
 
+@pytest.mark.parametrize("provider", PROVIDERS[:3], indirect=True)
 @pytest.mark.parametrize("how", ["404", "307"])
 def test_a_wrong_address_in_the_config_is_a_matter_for_the_staff(provider: HttpProvider, how: str) -> None:
     provider.fail(how)
     assert "the address in the config" in str(failure(provider, AuthFailed))
+
+
+@pytest.mark.parametrize("how", ["404", "307"])
+def test_a_wrong_address_in_a_rule_is_a_matter_for_the_staff(how: str) -> None:
+    with WebhookProvider() as provider:
+        provider.fail(how)
+        assert "Check the url in the rule" in str(failure(provider, AuthFailed))
 
 
 def test_one_who_asks_for_patience_gets_it(provider: HttpProvider) -> None:

@@ -47,7 +47,7 @@ def test_a_landline_takes_no_text_messages_but_may_be_on_whatsapp() -> None:
 def test_what_is_no_number_is_said_to_be_none_and_not_repeated(typed: str) -> None:
     with pytest.raises(Unreachable) as caught:
         phone_of(order(phone=typed), takes_texts=True)
-    assert str(caught.value) == "its phone number is not valid in IL"
+    assert str(caught.value) == "the order's phone number is not valid in IL"
 
 
 def test_a_number_without_its_country_is_a_reason_of_its_own() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.channels.segments import segments
+from adapters.channels.segments import beyond_gsm, segments
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,8 @@ def test_every_character_of_the_table_is_known() -> None:
     assert len(set(basic)) == 127
     assert {segments(each) for each in basic} == {(1, "GSM-7")}
     assert [segments(each * 81) for each in "\f^{}\\[~]|€"] == [(2, "GSM-7")] * 10
+
+
+def test_the_characters_that_make_a_text_longer_are_named_once_each() -> None:
+    assert beyond_gsm("don’t, can’t — €5") == ("’", "—")
+    assert beyond_gsm("don't - €5") == ()

@@ -110,7 +110,7 @@ def test_a_customer_whom_no_channel_reaches_is_skipped_with_each_channels_reason
 
 
 def test_the_store_says_by_which_channels_where_the_rule_does_not(world: World, mail: MailServer) -> None:
-    world.extra = channels(mail)
+    world.extra = f"{channels(mail)}\nvia: [platform]"
     world.store_keys = "via: [email]"
     world.rules(HELLO.replace(", via: %s", ""))
     world.run()
@@ -135,7 +135,7 @@ def test_an_address_that_bounces_is_not_written_to_again_and_the_next_channel_is
     first, second = (row.passed_over for row in world.rows() if row.kind == "send")
     assert first is not None
     assert first.startswith("email: the mail server 127.0.0.1 answered 550 5.1.1 to the address")
-    assert second == "email: its address takes no more messages since 2026-06-01: bounced"
+    assert second == "email: this customer's address takes no more messages since 2026-06-01: bounced"
 
 
 def test_a_message_that_the_only_channel_refuses_is_skipped_and_says_why(world: World, mail: MailServer) -> None:
@@ -239,7 +239,8 @@ def test_a_crash_between_intent_and_outcome_is_held_and_never_sent_again(
     world.open()
     world.run_for(hours=48)
     assert sent(world) == [("held", "email")]
-    assert world.reasons("held") == ["a mail server does not tell which messages it was given."]
+    why = "a mail server does not tell which messages it was given"
+    assert world.reasons("held") == [f"it may have happened: {why}; say with 'aftersale settle' whether it did"]
     assert len(mail.mails) == 1
 
 

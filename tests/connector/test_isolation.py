@@ -61,7 +61,7 @@ def test_a_fault_of_ours_in_one_follow_up_puts_that_one_off_and_the_others_are_d
             raise RuntimeError("a bug")
         return honest(connection, shop, judged, rows, now)
 
-    monkeypatch.setattr("connector.acting.make_ready", stumble)
+    monkeypatch.setattr("connector.judging.make_ready", stumble)
     world.later(hours=1)
     report = world.run()
     assert (report.error, report.tally.failed) == (None, 1)

@@ -118,7 +118,7 @@ def test_what_was_due_within_business_hours_is_not_done_late_outside_of_them(wor
     world.clock.advance(world.clock().replace(hour=22, minute=0) - world.clock())
     world.run()
     assert world.messages(order) == []
-    assert world.reasons("pending") == ["put off to the next good time"]
+    assert world.reasons("pending") == ["put off: it is outside 09:00-18:00"]
     world.later(hours=7, minutes=59)  # 08:59 in Jerusalem
     world.run()
     assert world.messages(order) == []

@@ -211,7 +211,7 @@ def test_cooldown_leaves_a_customer_alone_for_as_long_and_no_longer(world: World
         world.run()
     assert [mail.to for mail in world.store.mails].count("noa@example.com") == 2
     (reason,) = world.reasons("skipped")
-    assert reason == "cooldown: this rule has acted for this customer, until 2026-06-08 09:00 UTC"
+    assert reason == "cooldown: this rule has acted for this customer, and leaves them alone until 2026-06-08 09:00 UTC"
 
 
 def test_cooldown_holds_for_two_orders_in_one_page(world: World) -> None:

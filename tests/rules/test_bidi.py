@@ -6,7 +6,7 @@ import pytest
 
 from rules.bidi import LEFT_TO_RIGHT_MARK as LRM
 from rules.bidi import RIGHT_TO_LEFT_MARK as RLM
-from rules.bidi import closed_off, lines_led, needs_isolation
+from rules.bidi import closed_off, kept_whole, lines_led, needs_isolation
 
 
 def test_a_value_of_the_other_direction_is_kept_apart() -> None:
@@ -24,6 +24,15 @@ def test_after_a_value_of_the_other_direction_a_mark_turns_back() -> None:
     assert closed_off("נועה", right_to_left=False) == f"נועה{LRM}"
     assert closed_off("UPS (Israel)", right_to_left=True) == f"UPS (Israel){RLM}"
     assert closed_off("נועה", right_to_left=True) == "נועה"
+
+
+def test_a_line_of_the_other_direction_keeps_its_number_where_it_was_written() -> None:
+    assert kept_whole("1 Tea Street, Haifa", right_to_left=True) == f"{LRM}1 Tea Street, Haifa{LRM}"
+    assert (
+        lines_led(kept_whole("1 Tea Street", right_to_left=True), right_to_left=True) == f"{RLM}{LRM}1 Tea Street{LRM}"
+    )
+    assert kept_whole("רחוב התה 1", right_to_left=True) == "רחוב התה 1"
+    assert kept_whole("1 Tea Street", right_to_left=False) == "1 Tea Street"
 
 
 def test_an_address_on_the_web_stays_as_it_is() -> None:

@@ -264,6 +264,14 @@ def test_an_sms_is_the_front_matters_text_else_the_body() -> None:
     assert letter("Hi {{ customer.first_name }}, *all* well?").sms == "Hi Dana, all well?"
 
 
+@pytest.mark.parametrize(("locale", "amount"), [("de", "1.234,50 €"), ("fr", "1 234,50 €"), ("en", "€1,234.50")])
+def test_an_sms_has_plain_spaces_in_its_amounts_as_others_would_make_it_dearer(locale: str, amount: str) -> None:
+    context = about()
+    context = replace(context, order=msgspec.structs.replace(context.order, total=Money(Decimal("1234.50"), "EUR")))
+    message = letter("OK: {{ order.total | money }}", context, locale=locale)
+    assert message.sms == f"OK: {amount}"
+
+
 def test_an_sms_that_would_be_too_long_goes_by_another_channel() -> None:
     with pytest.raises(NotByThisChannel, match=rf"over {LONGEST_SMS:,} characters long .*'sms:'"):
         letter("Hi {{ customer.first_name }}", about("Z" * 10_000)).sms  # noqa: B018

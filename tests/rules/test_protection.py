@@ -71,7 +71,7 @@ def test_of_several_caps_the_one_that_holds_longest_counts_and_is_named() -> Non
     wait = allowed(Ledger(sent, [DAILY, WEEKLY]), message(marketing=True), NOW)
     assert wait is not None
     assert wait.until == NOW + timedelta(days=7, hours=-2)
-    assert wait.reason == "this customer has had the most of frequency_caps: at most 1 marketing a week"
+    assert wait.reason == "this customer has had all that 'at most 1 marketing a week' allows"
 
 
 def test_an_order_is_written_about_once_an_hour_unless_it_is_urgent() -> None:
