@@ -37,7 +37,8 @@ def judge(
     """
     deeds = tuple([row.deed for row in recorded])
     facts = Facts(order, known.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
-    for wanted in plan(facts, known.journal, shop.rules_now(), now).wanted:
+    rules = [active for active in shop.rules_now() if active.rule.id == first.rule]
+    for wanted in plan(facts, known.journal, rules, now).wanted:
         if (wanted.rule.id, wanted.subject.key, wanted.step.id) == first.of_step and wanted.due_at <= now:
             unwritable = why_not_written_to(listed, shop.id, shop.secret, known)
             return Judged(facts, known.journal, wanted, recorded, unwritable)

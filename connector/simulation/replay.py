@@ -28,9 +28,9 @@ from connector.shop import Shop
 from connector.store.followups import Followup
 from connector.store.orders import Erased, Known, decode
 from connector.store.suppressions import Listed
-from rules.events import Event, Journal, Sight, observe
+from rules.events import TRIGGER_STATUS, Event, Journal, Sight, observe
 from rules.past import Past, as_of, past_of
-from rules.planner import Facts, plan
+from rules.planner import Active, Facts, plan
 from rules.protection import Outgoing, Sent
 
 Progress = Callable[[datetime], None]
@@ -74,7 +74,7 @@ class Setup:
 @dataclass(slots=True)
 class Life:
     """An order as far as it has been replayed. `refused` is why rules have not begun, `untold` what happened to it at a
-    time that nobody knows.
+    time that nobody knows, `planned_until` how much of its journal the plan knows.
     """
 
     number: int
@@ -83,6 +83,7 @@ class Life:
     moments: tuple[datetime, ...]
     seen_at: datetime | None = None
     journal: Journal = ()
+    planned_until: int = 0
     rows: dict[int, Followup] = field(default_factory=dict)
     refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
     ask_at: datetime | None = None
@@ -172,12 +173,12 @@ def _beat(going: Replay, shop: Shop, now: datetime) -> Iterator[Act]:
             going.stirred.values(), key=lambda each: max((at for at in each.moments if at <= now), default=now)
         ):
             if life.seen_at is None or any(life.seen_at < at <= now for at in life.moments):
-                _plan(going, life, _look(going, life, now), now)
+                _catch_up(going, life, _look(going, life, now), now)
     for life in list(going.stirred.values()):
         if life.ask_at is not None and life.ask_at <= now and life.seen_at is not None:
             order = as_of(_past(life), life.seen_at)
             life.journal = observe(order, life.journal, Sight(now, shop.ladders, shop.calendar))
-            _plan(going, life, order, now)
+            _plan(going, life, order, shop.rules, now)
     before: list[list[Followup]] = []
     while True:
         woken = list(going.stirred.values())
@@ -219,16 +220,39 @@ def _look(going: Replay, life: Life, now: datetime) -> Order:
     return order
 
 
-def _plan(going: Replay, life: Life, order: Order, now: datetime) -> None:
-    """Bring the order's rows in line with the plan."""
+def _catch_up(going: Replay, life: Life, order: Order, now: datetime) -> None:
+    """Plan what the news since the last plan may have changed.
+
+    What is planned already is looked at again when it is due; till then nobody sees whether it is still wanted. That
+    is not so for what one of a customer's orders leaves to another, nor where a parcel or item is a subject of its own.
+    """
+    fresh = {event.kind for event in life.journal[life.planned_until :]}
+    planned = {row.rule for row in life.rows.values()}
+    rules = [
+        active
+        for active in life.shop.rules
+        if active.rule.id not in planned
+        or TRIGGER_STATUS.get(active.rule.trigger, active.rule.trigger) in fresh
+        or active.rule.once_per != "order"
+        or active.rule.cooldown is not None
+    ]
+    before = life.ask_at
+    _plan(going, life, order, rules, now)
+    life.ask_at = min((at for at in (before, life.ask_at) if at is not None), default=None)
+
+
+def _plan(going: Replay, life: Life, order: Order, rules: Sequence[Active], now: datetime) -> None:
+    """Bring the order's rows in line with the plan that these rules make."""
     shop, story = life.shop, life.story
-    recorded = _recorded(going, life)
+    names = {active.rule.id for active in rules}
+    recorded = [row for row in _recorded(going, life) if row.rule in names]
     deeds = tuple([row.deed for row in recorded])
     facts = Facts(order, story.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
-    planned = plan(facts, life.journal, shop.rules, now)
-    life.refused = planned.refused
+    planned = plan(facts, life.journal, rules, now)
+    life.planned_until = len(life.journal)
+    life.refused = {key: why for key, why in life.refused.items() if key[0] not in names} | {**planned.refused}
     life.ask_at = ask_at(planned, now)
-    if not planned.wanted and not recorded:
+    if not planned.wanted and not planned.held_out and not recorded:
         return
     changes = reconcile(shop.id, order, story.person, planned, recorded, now)
     for values in changes.inserted:
@@ -279,7 +303,7 @@ def _expire(going: Replay, life: Life, now: datetime) -> Iterator[Act]:
     for row in late:
         yield _end(life, row, now, "skipped", "expired: it was due, and was not to be done this late")
     if late:
-        _plan(going, life, as_of(_past(life), life.seen_at or now), now)
+        _plan(going, life, as_of(_past(life), life.seen_at or now), life.shop.rules, now)
 
 
 def _due(life: Life, now: datetime) -> list[Followup]:
@@ -318,17 +342,22 @@ def _claim(shop: Shop, woken: Sequence[Life], now: datetime) -> list[list[Follow
 
 def _act_on(going: Replay, life: Life, step: Sequence[Followup], now: datetime) -> Iterator[Act]:
     """Look again at the order, judge the step admissible, and do its actions."""
+    is_news = any(at > (life.seen_at or now) for at in life.moments if at <= now)
     order = _look(going, life, now)
-    _plan(going, life, order, now)
-    story = life.story
+    if is_news:
+        _catch_up(going, life, order, now)
+    shop, story, of_rule = life.shop, life.story, step[0].rule
+    rule = [active for active in shop.rules if active.rule.id == of_rule]
     known = Known(story.raw, life.journal, story.person, open=True, was_missing=False, erased=story.erased)
-    judged = judge(life.shop, known, order, _recorded(going, life), step[0], going.setup.listed, now)
+    recorded = [row for row in _recorded(going, life) if row.rule == of_rule]
+    judged = judge(shop, known, order, recorded, step[0], going.setup.listed, now)
     todo = [row for row in life.rows.values() if row.of_step == step[0].of_step and row.state == "pending"]
     if judged is None or not todo:
+        _plan(going, life, order, rule, now)
         return
     try:
         enter = partial(_enter, going, life, judged, now=now)
-        made = admitted(life.shop, judged, todo, going.setup.listed, enter, now, going.setup.words)
+        made = admitted(shop, judged, todo, going.setup.listed, enter, now, going.setup.words)
     except NotNow as wait:
         _put_off(life, todo, wait.until, f"put off: {wait}")
         return
@@ -339,8 +368,10 @@ def _act_on(going: Replay, life: Life, step: Sequence[Followup], now: datetime) 
     else:
         for each in made:
             yield _end(life, each.row, now, "done", None, each, judged)
-        going.busy[life.shop.id, judged.wanted.rule.id].append((now, step[0].of_step))
-    _plan(going, life, order, now)
+        going.busy[shop.id, of_rule].append((now, step[0].of_step))
+        if made[-1].in_last_step:
+            return
+    _plan(going, life, order, rule, now)
 
 
 def _put_off(life: Life, rows: Sequence[Followup], until: datetime, reason: str) -> None:

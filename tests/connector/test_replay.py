@@ -28,7 +28,7 @@ PROTECTED = """
 frequency_caps: [at most 2 messages a day, at most 1 marketing a week]
 quiet_times: "21:00-08:00"
 unsubscribe: mailto:stop@example.com
-soft_opt_in: { IL: [platform] }
+soft_opt_in: { IL: [email] }
 """
 
 STORE_KEYS = """
