@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from torture import crashes
-from torture.worker import started
+from torture.running import started
 
 BOTH = pytest.mark.every_database
 
