@@ -8,7 +8,7 @@ from __future__ import annotations
 import email
 import email.policy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -157,24 +157,22 @@ STAGES = ("connect", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", ".")
 REPLIES = ("421 4.3.2 closing", "451 4.7.1 later", "554 5.7.1 no", "what?", HANG, CLOSE, RESET)
 
 
-@dataclass
 class Mail:
     """A mail server that wants a password."""
 
-    clock: MovableClock
     name = "email-smtp"
     via: str | None = "email"
-    server: MailServer = field(default_factory=MailServer)
-    read: list[str] = field(default_factory=list)
+    troubles: Sequence[Trouble] = (
+        *((stage, (reply, False)) for stage in STAGES for reply in REPLIES),
+        *(("RCPT", ("550 5.1.1 no such mailbox", False)), (".", (CLOSE_MIDWAY, False)), ("connect", REFUSED)),
+    )
 
-    def __post_init__(self) -> None:
+    def __init__(self, clock: MovableClock) -> None:
+        self.server = MailServer()
         self.server.start()
         self.rule = sending(self.name, ["email"])
-        self.config = {"channels": {"email": {"type": "smtp", **mail_settings(self.server)}}}
-        self.troubles = [
-            *((stage, (reply, False)) for stage in STAGES for reply in REPLIES),
-            *(("RCPT", ("550 5.1.1 no such mailbox", False)), (".", (CLOSE_MIDWAY, False)), ("connect", REFUSED)),
-        ]
+        self.config: Mapping[str, Any] = {"channels": {"email": {"type": "smtp", **mail_settings(self.server)}}}
+        self.read: list[str] = []
 
     def texts(self) -> Sequence[str]:
         for _, _, content in self.server.mails[len(self.read) :]:

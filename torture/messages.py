@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from connector.people import address_of, mark
 from connector.store import suppressions
-from connector.store.suppressions import Suppression
+from connector.store.suppressions import Purpose, Suppression
 from torture.faults import ended, inject, kinds
 from torture.letterboxes import LINE_UPS, PATIENCE, Letterbox, sending
 from torture.scene import Count, Scene, scene
@@ -130,6 +130,7 @@ def _opt_out(stage: Scene, chance: random.Random) -> None:
     """A customer wants no more messages, or no more marketing: what `aftersale suppression add` does."""
     address = stage.stall.address(chance.choice(stage.orders), chance.choice(("email", "sms")))
     known = mark(address_of(address), stage.shop.secret)
-    purpose = chance.choice(("everything", "marketing"))
+    purposes: tuple[Purpose, ...] = ("everything", "marketing")
+    purpose = chance.choice(purposes)
     with stage.shop.database.write() as connection:
         suppressions.put(connection, [Suppression(known, purpose, address, None, False, None, stage.clock())])

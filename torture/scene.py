@@ -95,7 +95,8 @@ class Scene:
         keys = {"database": self.database, "dialect": self.stall.dialect, "keys": self.stall.config}
         more = dict(self.more)
         for box in self.boxes:
-            more |= box.config | {"channels": {**more.get("channels", {}), **box.config.get("channels", {})}}
+            channels = {**more.get("channels", {}), **box.config.get("channels", {})}
+            more.update(box.config, channels=channels)
         self.config.write_text(CONFIG.format(**keys) + "".join(f"{key}: {json.dumps(more[key])}\n" for key in more))
 
     # What happens in the store
@@ -134,8 +135,9 @@ class Scene:
         loaded = load(self.config, {})
         assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
         staff = Staff(("json://staff",), self._tell)
-        made = {"make_adapter": self._adapter, "make_channel": self._channel}
-        self.client = open_client(loaded, self.clock, staff=staff, **made)
+        self.client = open_client(
+            loaded, self.clock, make_adapter=self._adapter, make_channel=self._channel, staff=staff
+        )
 
     def close(self) -> None:
         if self.client is not None:

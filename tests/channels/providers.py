@@ -106,6 +106,10 @@ class HttpProvider(ABC):
     def answer(self, request: Request) -> Response:
         """What an honest provider says."""
 
+    @abstractmethod
+    def received(self) -> list[str]:
+        """What it took, as who it is for reads it."""
+
     def expected(self) -> str:
         return self.message.text
 
@@ -250,6 +254,9 @@ class WebhookProvider(HttpProvider):
     def connect(self, url: str) -> Channel:
         settings = webhook.Settings.model_validate(self.settings(url))
         return webhook.create(settings, timeout=1.0, clock=self.clock)  # type: ignore[return-value]
+
+    def received(self) -> list[str]:
+        return [json.dumps(call) for call in self.calls]
 
     def answer(self, request: Request) -> Response:
         self.calls.append(json.loads(request.body))
