@@ -103,7 +103,7 @@ def a_week(dialect: str, seed: int, *, days: float = 7, often: float = 0.25) -> 
         stage.after_run = observer.look
         for _ in range(int(days * 48)):
             stage.later(minutes=30)
-            if chance.random() < 0.15:
+            if chance.random() < 0.2:
                 stage.place()
             if stage.orders and chance.random() < 0.06:
                 _opt_out(stage, chance)

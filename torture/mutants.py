@@ -41,6 +41,7 @@ CRASHES = "tests/torture/test_crashes.py"
 FAULTS = "tests/torture/test_faults.py"
 STORIES = "tests/torture/test_stories.py"
 OVERLOAD = "tests/torture/test_overload.py"
+MESSAGES = "tests/torture/test_messages.py"
 HARDSHIPS = "tests/torture/test_hardships.py"
 
 MUTANTS = (
@@ -212,6 +213,64 @@ MUTANTS = (
         "again=earlier.again + 1",
         "again=earlier.again",
         (FAULTS,),
+    ),
+    Mutant(
+        "a mail has another Message-ID each time",
+        "adapters/channels/mime.py",
+        '    return f"<{message.key}@{domain}>"\n',
+        '    from uuid import uuid4\n\n    return f"<{uuid4().hex}@{domain}>"\n',
+        ("tests/channels/test_mail.py",),
+    ),
+    Mutant(
+        "a mail server that took a message and broke off is taken for a sure no",
+        "adapters/channels/email_smtp.py",
+        'raise UnknownOutcome(f"{self._who} got the message',
+        'raise Unavailable(f"{self._who} got the message',
+        (FAULTS, "tests/channels/test_smtp.py"),
+    ),
+    Mutant(
+        "what may have been sent goes on to the next channel",
+        "connector/acting.py",
+        "    except UnknownOutcome as error:\n        _leave_unknown(shop, made, str(error), tally)\n"
+        "        return False\n    except (Rejected, Unsupported) as error:\n",
+        "    except (Rejected, Unsupported, UnknownOutcome) as error:\n",
+        (FAULTS, "tests/connector/test_channels.py"),
+    ),
+    Mutant(
+        "who is suppressed by another address is written to",
+        "connector/acting.py",
+        "recorded, why_not_written_to(connection, shop.id, shop.secret, known)",
+        "recorded, {}",
+        (MESSAGES, "tests/connector/test_protection.py"),
+    ),
+    Mutant(
+        "the suppression list is looked at when a step begins, and not before its next message",
+        "connector/acting.py",
+        "            why_not = why_not_any_more(connection, shop, following)\n",
+        "            why_not = None\n",
+        ("tests/connector/test_protection.py", "tests/connector/test_channels.py"),
+    ),
+    Mutant(
+        "caps do not count what may have been sent",
+        "connector/acting.py",
+        '        followups.update(connection, [made.row.id], reason=f"outcome unknown: {reason}")\n',
+        "        ledger.strike_out(connection, [made.row.id])\n"
+        '        followups.update(connection, [made.row.id], reason=f"outcome unknown: {reason}")\n',
+        ("tests/connector/test_protection.py",),
+    ),
+    Mutant(
+        "consent is not asked for",
+        "connector/reaching.py",
+        "    basis = _basis(shop, order, channel) if marketing else TRANSACTIONAL\n",
+        "    basis = TRANSACTIONAL\n",
+        ("tests/connector/test_protection.py",),
+    ),
+    Mutant(
+        "the night is that of the store, not of the customer",
+        "rules/protection.py",
+        "zone_of_country(country_of(order), moment) or calendar.zone",
+        "calendar.zone",
+        ("tests/connector/test_protection.py",),
     ),
 )
 
