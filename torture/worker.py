@@ -4,7 +4,7 @@
 
 A line in is `<time> <n> <hardship>`: `aftersale run --once` at that time, killed at its n-th point (0: not at all), and
 under that hardship (`-`: none; see `points`).
-A line out is `killed`, or the exit code and what `--json` printed.
+A line out is `killed`, or the exit code and what was printed and logged.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def main(config: Path) -> None:
             child = os.fork()
             if child == 0:
                 os.dup2(said.fileno(), sys.stdout.fileno())
+                os.dup2(said.fileno(), sys.stderr.fileno())
                 _run(config, datetime.fromisoformat(moment), int(point), hardship, imported)
             _, status = os.waitpid(child, 0)
             words, modules = _words(said), _words(imported)
@@ -58,7 +59,7 @@ def _make_ready() -> None:
     known_actions()
     registry.platforms()
     channels.channels()
-    os.environ["AFTERSALE_LOG_LEVEL"] = "error"
+    os.environ["AFTERSALE_LOG_LEVEL"] = "debug"
 
 
 def _learn(modules: Sequence[str]) -> None:
