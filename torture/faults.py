@@ -9,10 +9,10 @@ from itertools import product
 
 from adapters.sandbox.clock import MovableClock
 from adapters.sandbox.faults import Fault as Queued
-from torture.letterboxes import LETTERBOXES, PATIENCE, Trouble
+from torture.letterboxes import LETTERBOXES, Trouble
 from torture.running import check_for_leaks
 from torture.scene import MONDAY, Count, Scene, compare, scene
-from torture.stalls import REFUSED, Fault
+from torture.stalls import DELAYS, PATIENCE, REFUSED, Fault
 
 FOR_GOOD = ("409", "423", "userErrors")
 """Answers of a store that say for sure that it was not done, and nothing of waiting."""
@@ -52,7 +52,7 @@ def one_at_a_time(dialect: str, part: int = 0, parts: int = 1) -> Count:
 
 def single(dialect: str, kind: str, fault: Fault, times: int) -> Count:
     with scene(dialect) as stage:
-        stage.timeout = 0.1
+        stage.timeout = PATIENCE
         stage.open()
         stage.run()
         stage.place()
@@ -72,7 +72,7 @@ def a_week(dialect: str, seed: int, *, days: float = 7, often: float = 0.25) -> 
     count = Count()
     known = kinds(dialect)
     with scene(dialect) as stage:
-        stage.timeout = 0.1
+        stage.timeout = PATIENCE
         stage.open()
         stage.run()
         for _ in range(int(days * 48)):
@@ -103,8 +103,9 @@ def inject(stage: Scene, fault: Fault, kind: str, times: int) -> None:
         stage.run()
         stall.store.start()
         return
-    delay = 0.2 if how in ("timeout", "late") else None
-    stall.store.faults.add(Queued(how, lambda request: stall.kind(request) == kind, times, after, delay, None))
+    stall.store.faults.add(
+        Queued(how, lambda request: stall.kind(request) == kind, times, after, DELAYS.get(how), None)
+    )
 
 
 # Channels -------------------------------------------------------------------------------------------------------

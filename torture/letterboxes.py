@@ -24,13 +24,10 @@ from tests.channels.providers import (
     mail_settings,
 )
 from torture.rules import Rule
-from torture.stalls import REFUSED, WELL_KNOWN, Fault, taught
+from torture.stalls import DELAYS, REFUSED, WELL_KNOWN, Fault, taught
 
 Trouble = tuple[str, Fault]
 """What goes wrong: with which requests, or at which stage of a conversation, and how."""
-
-PATIENCE = 0.25
-"""Seconds that a provider has for an answer, where it may be in trouble."""
 
 TEMPLATE = """\
 ---
@@ -110,8 +107,9 @@ class Web:
         if how == "refused":
             self.provider.loopback.stop()
             return
-        delay = {"timeout": 2 * PATIENCE, "late": PATIENCE / 4}.get(how)
-        self.provider.faults.add(Queued(how, lambda request: request.method == method, None, after, delay, None))
+        self.provider.faults.add(
+            Queued(how, lambda request: request.method == method, None, after, DELAYS.get(how), None)
+        )
 
     def recover(self) -> None:
         self.provider.peace()

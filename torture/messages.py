@@ -17,8 +17,9 @@ from connector.people import address_of, mark
 from connector.store import suppressions
 from connector.store.suppressions import Purpose, Suppression
 from torture.faults import ended, inject, kinds
-from torture.letterboxes import LINE_UPS, PATIENCE, Letterbox, sending
+from torture.letterboxes import LINE_UPS, Letterbox, sending
 from torture.scene import Count, Scene, scene
+from torture.stalls import PATIENCE
 
 REMINDER = sending("reminder", ["email", "sms"], wait="2 days", purpose="marketing")
 

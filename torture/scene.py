@@ -66,7 +66,7 @@ class Scene:
     boxes: Sequence[Letterbox] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
     """Further keys of config.yaml."""
-    timeout: float = 0.5
+    timeout: float = 5.0
     """Seconds that the store and the channels have for an answer."""
     orders: list[str] = field(default_factory=list)
     """Those that were placed here."""

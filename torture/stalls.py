@@ -58,7 +58,12 @@ WELL_KNOWN: tuple[Fault, ...] = (
     *((how, after) for how in ("html", "wrong_json") for after in (False, True)),
     REFUSED,
 )
-"""The faults that whatever speaks HTTP may have. `429 later` has a Retry-After."""
+"""The faults that whatever speaks HTTP may have. `429 later` has a Retry-After; `late` is slow, but not too slow."""
+
+PATIENCE = 0.8
+"""Seconds that stores and providers have for an answer where they may fail: ample for an honest one."""
+DELAYS = {"timeout": 2 * PATIENCE, "late": PATIENCE / 5}
+"""Seconds that the faults take which take any."""
 
 
 def _answering(status: int, body: bytes, *headers: tuple[str, str]) -> Callable[[Request], Response]:
