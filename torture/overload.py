@@ -33,6 +33,10 @@ NOTE = Rule(
 )
 
 
+A_BIT = 4
+"""Seconds."""
+
+
 def slow_store(seconds: float) -> Count:
     """A store that answers each request after so many seconds, under the daemon itself: the other is polled as ever."""
     count = Count(tried=1)
@@ -67,7 +71,7 @@ def _tended(config: Path, quick: WooSandbox, seconds: float) -> tuple[int, int]:
         assert process.stderr is not None
         next(line for line in process.stderr if "started" in line)
         pause = threading.Event()
-        pause.wait(seconds)
+        pause.wait(seconds + A_BIT)  # the last poll of that time is begun right at its end
         return _polls(quick), psutil.Process(process.pid).num_threads()
     finally:
         process.terminate()
