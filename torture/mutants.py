@@ -197,9 +197,16 @@ MUTANTS = (
     Mutant(
         "the order is not looked at again before acting",
         "connector/poller.py",
+        "        return seen_at is not None and now - seen_at <= FRESH_FOR\n",
+        "        return True\n",
+        ("tests/connector/test_look_again.py",),
+    ),
+    Mutant(
+        "what a long cycle has read is good for all of it",
+        "connector/poller.py",
         "FRESH_FOR = timedelta(seconds=60)",
         "FRESH_FOR = timedelta(days=1)",
-        ("tests/connector/test_look_again.py",),
+        ("tests/connector/test_look_again.py::test_what_a_long_cycle_has_read_a_minute_ago_is_read_again",),
     ),
     Mutant(
         "a second run does not look at the lock",
