@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import format_datetime
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import parse_qsl
 
 from adapters.channels import registry, webhook
 from adapters.channels.base import Channel, Message
-from adapters.channels.conformance import Trouble
 from adapters.model import Address, Customer, Money, Order
 from adapters.sandbox.clock import MovableClock
 from adapters.sandbox.faults import Fault, Faults
 from adapters.sandbox.server import Loopback, Request, Response
 from tests.channels.mail_server import RESET, USUAL, MailServer
+
+if TYPE_CHECKING:
+    from adapters.channels.conformance import Trouble
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 TEXT = "שלום שרה, your tea & biscuits left today.\n.\nSecond line"
