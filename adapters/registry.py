@@ -25,11 +25,11 @@ from __future__ import annotations
 import pkgutil
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 import adapters
+from adapters.installed import entry_points
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -147,7 +147,7 @@ def _write_intent(connection: sa.Connection, made: Made, now: datetime) -> None:
 
 
 def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
-    """Make the call, and record the outcome together with the intent of what follows. True to go on."""
+    """Make the call, and record the outcome together with the intent of what follows. True to go on with that."""
     try:
         result = _call(shop, made)
     except UnknownOutcome as error:
@@ -192,7 +192,7 @@ def _do(shop: Shop, made: Made, following: Made | None, tally: Tally) -> bool:
         elif not made.in_last_step:
             replan(connection, shop, [made.row.order_id], now).count_in(tally)
     tally.became("done", made.row.rule, made.prepared.channel)
-    return True
+    return following is not None
 
 
 def _note_health(shop: Shop, made: Made) -> None:

@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections import Counter
 from contextlib import suppress
 from itertools import product
 
+from adapters.sandbox.clock import MovableClock
 from adapters.sandbox.faults import Fault as Queued
-from adapters.sandbox.server import Request, Response
-from torture.scene import Count, Scene, compare, scene
-from torture.stalls import Stall
-
-Fault = tuple[str, bool]
-
-BEYOND = {
-    "409": Response(409, b'{"errors":"Conflict"}', (("Content-Type", "application/json"),)),
-    "423": Response(423, b'{"errors":"Locked"}', (("Content-Type", "application/json"),)),
-    "429 later": Response(429, b"{}", (("Content-Type", "application/json"), ("Retry-After", "900"))),
-}
-"""Bad answers that not every sandbox has of its own."""
+from torture.letterboxes import LETTERBOXES, Trouble
+from torture.running import check_for_leaks
+from torture.scene import MONDAY, Count, Scene, compare, scene
+from torture.stalls import DELAYS, PATIENCE, REFUSED, Fault
 
 FOR_GOOD = ("409", "423", "userErrors")
-"""Answers that say for sure that it was not done, and nothing of waiting."""
+"""Answers of a store that say for sure that it was not done, and nothing of waiting."""
+
+
+# Stores ---------------------------------------------------------------------------------------------------------
 
 
 def kinds(dialect: str) -> list[str]:
     """Every kind of request that the story is told with, those of settling included."""
     seen: set[str] = set()
     with scene(dialect) as stage:
-        _teach(stage.stall)
         stage.stall.store.on_request = lambda request: seen.add(stage.stall.kind(request))
         stage.open()
         stage.run()
-        stage.stall.place()
+        stage.place()
         stage.stall.store.fail_next("reset", match=stage.stall.is_write, after_commit=True, times=4)
         stage.run()
         stage.run_for(hours=2)
-        stage.stall.place()
+        stage.place()
         stage.stall.store.fail_next("500", match=stage.stall.is_write, times=4)
         stage.run()
         stage.run_for(hours=2)
@@ -57,18 +52,18 @@ def one_at_a_time(dialect: str, part: int = 0, parts: int = 1) -> Count:
 
 def single(dialect: str, kind: str, fault: Fault, times: int) -> Count:
     with scene(dialect) as stage:
-        stage.timeout = 0.1
+        stage.timeout = PATIENCE
         stage.open()
         stage.run()
-        orders = [stage.stall.place()]
+        stage.place()
         stage.later(minutes=1)
         inject(stage, fault, kind, times)
         stage.run()
         stage.run_for(hours=1)
-        orders.append(stage.stall.place())
+        stage.complete()
+        stage.place()
         stage.run_for(hours=2)
-        may_fail = fault[0] in FOR_GOOD
-        return ended(stage, orders, f"{dialect}: {kind} × {named(fault)}", may_fail=may_fail)
+        return ended(stage, f"{dialect}: {kind} × {named(fault)}", may_fail=fault[0] in FOR_GOOD)
 
 
 def a_week(dialect: str, seed: int, *, days: float = 7, often: float = 0.25) -> Count:
@@ -77,14 +72,15 @@ def a_week(dialect: str, seed: int, *, days: float = 7, often: float = 0.25) -> 
     count = Count()
     known = kinds(dialect)
     with scene(dialect) as stage:
-        stage.timeout = 0.1
+        stage.timeout = PATIENCE
         stage.open()
         stage.run()
-        orders: list[str] = []
         for _ in range(int(days * 48)):
             stage.later(minutes=30)
             if chance.random() < 0.15:
-                orders.append(stage.stall.place())
+                stage.place()
+            if chance.random() < 0.1:
+                stage.complete()
             if chance.random() < often:
                 fault = chance.choice(stage.stall.faults)
                 inject(stage, fault, chance.choice(known), chance.randint(1, 4))
@@ -92,7 +88,7 @@ def a_week(dialect: str, seed: int, *, days: float = 7, often: float = 0.25) -> 
             if chance.random() < 0.05:
                 stage.open()
             stage.run()
-        result = ended(stage, orders, f"{dialect}: a week, seed {seed}")
+        result = ended(stage, f"{dialect}: a week, seed {seed}")
         result.tried = count.tried
         return result
 
@@ -101,52 +97,89 @@ def inject(stage: Scene, fault: Fault, kind: str, times: int) -> None:
     """See to it that the next requests of this kind fail."""
     how, after = fault
     stall = stage.stall
-    if how == "refused":
+    if fault == REFUSED:
         with suppress(RuntimeError):
             stall.store.stop()
         stage.run()
         stall.store.start()
         return
-    _teach(stall)
-    delay = 0.2 if how in ("timeout", "late") else None
-    stall.store.faults.add(Queued(how, lambda request: stall.kind(request) == kind, times, after, delay, None))
+    stall.store.faults.add(
+        Queued(how, lambda request: stall.kind(request) == kind, times, after, DELAYS.get(how), None)
+    )
 
 
-def ended(stage: Scene, orders: Sequence[str], where: str, *, may_fail: bool = True) -> Count:
+# Channels -------------------------------------------------------------------------------------------------------
+
+
+def troubles() -> list[tuple[str, Trouble]]:
+    """Everything that can go wrong with a channel's provider, by its letterbox's name."""
+    clock = MovableClock(MONDAY)
+    found = []
+    for name, make in LETTERBOXES.items():
+        box = make(clock)
+        found += [(name, trouble) for trouble in box.troubles]
+        box.close()
+    return found
+
+
+def one_channel_at_a_time(dialect: str, part: int = 0, parts: int = 1) -> Count:
+    """Each channel × each of its troubles, for a cycle, or for three. `part` of `parts` does its share of them."""
+    count = Count()
+    for number, (box, trouble) in enumerate(troubles()):
+        if number % parts == part:
+            count.add(channel(dialect, box, trouble, cycles=1 + 2 * (number // parts % 2)))
+    return count
+
+
+def channel(dialect: str, name: str, trouble: Trouble, cycles: int) -> Count:
+    """A channel is in trouble for so many cycles, a quarter of an hour apart."""
+    with scene(dialect, rules=(), boxes=[name]) as stage:
+        stage.timeout = PATIENCE
+        [box] = stage.boxes
+        stage.open()
+        stage.run()
+        stage.place()
+        if trouble[0] == "GET":
+            box.suffer(("POST", ("reset", True)))  # what was taken is only asked for where an answer was lost
+            stage.later(minutes=1)
+            stage.run()
+            box.recover()
+        box.suffer(trouble)
+        for _ in range(cycles):
+            stage.later(minutes=15)
+            stage.run()
+        box.recover()
+        stage.place()
+        where = f"{name}: {trouble[0]} × {named(trouble[1])}"
+        return ended(stage, where, may_fail=box.refuses(trouble))
+
+
+# In the end -----------------------------------------------------------------------------------------------------
+
+
+def ended(stage: Scene, where: str, *, may_fail: bool = True) -> Count:
     """Faults are over: let everything come to its end, a person's word included, and count.
 
-    A store that refuses an action for good is believed: where it may have done that, what failed visibly is not lost.
+    Who refuses an action for good is believed: where that may have been, what failed visibly is not lost.
     """
     stage.stall.store.faults.clear()
+    stage.complete_all()
     stage.run_for(hours=2)
     held = 0
-    for _ in range(3):
+    for _ in range(3 + len(stage.boxes)):
         if stage.rows("pending", "unknown", "held"):
             held += stage.settle_as_a_person()
             stage.run_for(hours=13)
-    failed = stage.rows("failed")
-    refused = {row.order_id for row in failed if may_fail}
-    count = compare(stage.stall, orders, where=where, failed=refused)
+    check_for_leaks(stage.said())
+    failed = stage.rows("failed", "skipped")
+    refused = Counter(row.order_id for row in failed if may_fail)
+    count = compare(stage, where=where, failed=refused)
     count.tried, count.held = 1, held
     if not may_fail:
-        count.wrong += [f"{where}: failed: {row.kind}: {row.reason}" for row in failed]
+        count.wrong += [f"{where}: {row.state}: {row.kind}: {row.reason}" for row in failed]
     return count
 
 
 def named(fault: Fault) -> str:
     """A fault in words."""
     return f"{fault[0]} after it took effect" if fault[1] else fault[0]
-
-
-def _teach(stall: Stall) -> None:
-    """Give the sandbox the bad answers that it has not of its own."""
-    canned = stall.store.faults.canned
-    if "429 later" not in canned:
-        stall.store.faults.canned = {**{how: _always(answer) for how, answer in BEYOND.items()}, **canned}
-
-
-def _always(response: Response):  # type: ignore[no-untyped-def]
-    def answer(request: Request) -> Response:
-        return response
-
-    return answer

@@ -17,8 +17,10 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from torture.postgres import Server
+from torture.rules import Rule
+from torture.running import asked
 from torture.scene import Count, Scene, compare, scene
-from torture.worker import ROOT, asked
+from torture.worker import ROOT
 
 ISRAEL = ZoneInfo("Asia/Jerusalem")
 
@@ -30,14 +32,15 @@ def disk_full() -> Count:
     """The file may not grow: the run says so, and what it could not write down it does not do twice later."""
     with scene("woocommerce") as stage:
         _began(stage)
-        orders = [stage.stall.place() for _ in range(40)]
+        for _ in range(40):
+            stage.place()
         stage.later(minutes=5)
         size = (stage.folder / "aftersale.db").stat().st_size
         codes = set()
         for room in (0, 4096, 16_384, 65_536, 131_072, 262_144):
             codes.add(_run(stage, f"room:{size + room}"))
             stage.later(minutes=5)
-        count = _ended(stage, orders, "disk full")
+        count = _ended(stage, "disk full")
         if not codes & {1, 2}:
             count.wrong.append(f"disk full: no run has said so (exit codes {sorted(codes)})")
         return count
@@ -47,13 +50,14 @@ def read_only_file() -> Count:
     """The file and its folder may not be written: exit code 2 or 1, nothing is done, and later everything once."""
     with scene("woocommerce") as stage:
         _began(stage)
-        orders = [stage.stall.place() for _ in range(3)]
+        for _ in range(3):
+            stage.place()
         stage.later(minutes=5)
         before = len(stage.stall.store.requests)
         with _not_writable(stage.folder):
             code = _run(stage, "nobody")
         wrote = [one for one in stage.stall.store.requests[before:] if stage.stall.is_write(one)]  # type: ignore[arg-type]
-        count = _ended(stage, orders, "read-only file")
+        count = _ended(stage, "read-only file")
         if code not in (1, 2) or wrote:
             count.wrong.append(f"read-only file: exit code {code}, {len(wrote)} writes to the store")
         return count
@@ -63,13 +67,14 @@ def read_only_postgresql(server: Server) -> Count:
     """A PostgreSQL that takes no writes: nothing is done, and later everything once."""
     with server.database() as url, scene("shopify", url) as stage:
         _began(stage)
-        orders = [stage.stall.place() for _ in range(3)]
+        for _ in range(3):
+            stage.place()
         stage.later(minutes=5)
         name = sa.make_url(url).database
         server.sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
         code = _run(stage)
         server.sql(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-        count = _ended(stage, orders, "read-only PostgreSQL")
+        count = _ended(stage, "read-only PostgreSQL")
         if code not in (1, 2):
             count.wrong.append(f"read-only PostgreSQL: exit code {code}")
         return count
@@ -79,14 +84,15 @@ def locked_file() -> Count:
     """Somebody else keeps the file locked for longer than we wait: the run says so; later everything once."""
     with scene("woocommerce") as stage:
         _began(stage)
-        orders = [stage.stall.place() for _ in range(3)]
+        for _ in range(3):
+            stage.place()
         stage.later(minutes=5)
         other = sqlite3.connect(stage.folder / "aftersale.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         code = _run(stage, "impatient")
         other.execute("ROLLBACK")
         other.close()
-        count = _ended(stage, orders, "locked file")
+        count = _ended(stage, "locked file")
         if code != 1:
             count.wrong.append(f"locked file: exit code {code}")
         return count
@@ -98,9 +104,8 @@ def postgresql_restarted(server: Server, seed: int = 1, times: int = 8) -> Count
     with server.database() as url, scene("woocommerce", url) as stage:
         _began(stage)
         stage.open()
-        orders = []
         for _ in range(times):
-            orders.append(stage.stall.place())
+            stage.place()
             stage.later(minutes=15)
             left = [chance.randint(1, 9)]
 
@@ -113,7 +118,7 @@ def postgresql_restarted(server: Server, seed: int = 1, times: int = 8) -> Count
             stage.run_safely()
             stage.stall.store.on_request = None
             stage.run()
-        return _ended(stage, orders, "PostgreSQL restarted", tried=times)
+        return _ended(stage, "PostgreSQL restarted", tried=times)
 
 
 # The clock ------------------------------------------------------------------------------------------------------
@@ -128,7 +133,6 @@ def clock_jumps(dialect: str, seed: int = 1) -> Count:
         true = stage.clock()
         ours = [timedelta(0)]
         stage.stall.store.clock = lambda: true
-        orders = []
         for number in range(60):
             true += timedelta(minutes=chance.randint(2, 20))
             if number in (10, 35):
@@ -139,42 +143,42 @@ def clock_jumps(dialect: str, seed: int = 1) -> Count:
                 ours[0] = timedelta(0)
             stage.clock.now = true + ours[0]
             if number % 5 == 0:
-                orders.append(stage.stall.place())
+                stage.place()
             stage.run()
         stage.stall.store.clock = stage.clock
         stage.clock.now = max(true, stage.clock.now)
-        return _ended(stage, orders, f"clock jumps, {dialect}", tried=4)
+        return _ended(stage, f"clock jumps, {dialect}", tried=4)
 
 
-DST_RULES = """\
-version: 1
-rules:
-  - id: daily
-    trigger: order.placed
-    wait: 1 day
-    send_between: "01:30-05:00"
-    actions:
-      - send: Good night
-"""
+DAILY = Rule(
+    """
+    - id: daily
+      trigger: order.placed
+      wait: 1 day
+      send_between: "01:30-05:00"
+      actions:
+        - send: Good night
+    """,
+    {"mail: Good night": 1},
+)
 
 
 def daylight_saving() -> Count:
     """Over both changes of the clocks: each message once, a day later by the wall, within its hours."""
     count = Count()
     for begin in (datetime(2026, 3, 25, 20, tzinfo=UTC), datetime(2026, 10, 22, 20, tzinfo=UTC)):
-        with scene("woocommerce", rules=DST_RULES) as stage:
+        with scene("woocommerce", rules=[DAILY]) as stage:
             stage.clock.now = begin
             stage.open()
             stage.run()
-            orders = []
             for hour in range(120):
                 if hour < 48:
-                    orders.append(stage.stall.place())
+                    stage.place()
                 stage.later(minutes=30)
                 stage.run()
                 stage.later(minutes=30)
                 stage.run()
-            count.add(compare(stage.stall, orders, {"mail: Good night": 1}, where=f"daylight saving, {begin:%B}"))
+            count.add(compare(stage, where=f"daylight saving, {begin:%B}"))
             count.tried += 1
             for mail in stage.stall.store.mails:  # type: ignore[union-attr]
                 wall = mail.at.astimezone(ISRAEL)
@@ -219,8 +223,9 @@ def _began(stage: Scene) -> None:
     stage.close()
 
 
-def _ended(stage: Scene, orders: list[str], where: str, tried: int = 1) -> Count:
+def _ended(stage: Scene, where: str, tried: int = 1) -> Count:
     """The trouble is over: let everything come to its end, and count."""
+    stage.complete_all()
     stage.open()
     held = 0
     stage.run_for(hours=3)
@@ -228,7 +233,7 @@ def _ended(stage: Scene, orders: list[str], where: str, tried: int = 1) -> Count
         if stage.rows("pending", "unknown", "held"):
             held += stage.settle_as_a_person()
             stage.run_for(hours=13)
-    count = compare(stage.stall, orders, where=where)
+    count = compare(stage, where=where)
     count.tried, count.held = tried, held
     return count
 

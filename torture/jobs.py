@@ -6,17 +6,20 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
+from tempfile import TemporaryFile
 
 from connector.observe import set_up_logs
-from torture import crashes, faults, hardships, overload
+from torture import crashes, faults, hardships, messages, overload
 from torture.inputs import bad_inputs
+from torture.letterboxes import LINE_UPS
 from torture.postgres import postgresql
+from torture.running import Leaked, check_for_leaks, started
 from torture.scene import Count
 from torture.stalls import STALLS
-from torture.worker import Leaked, started
 
 SQLITE = "sqlite:///aftersale.db"
 DATABASES = ("sqlite", "postgresql")
@@ -43,12 +46,16 @@ class Done:
 
 def perform(job: Job) -> Done:
     """Do a job. An error in it is a violation like any other."""
-    set_up_logs("critical")
     os.umask(0o077)  # configs that hold keys are refused where others can read them
     begun = time.monotonic()
     leaked = 0
     try:
-        count = job.do()
+        with TemporaryFile("w+") as logs:
+            with redirect_stderr(logs):
+                set_up_logs("debug")
+                count = job.do()
+            logs.seek(0)
+            check_for_leaks(logs.read())
     except Exception as error:  # noqa: BLE001  whatever breaks is told in the table, and the other jobs go on
         leaked = int(isinstance(error, Leaked))
         count = Count(wrong=[f"{job.name}: {''.join(traceback.format_exception(error))}"])
@@ -58,9 +65,11 @@ def perform(job: Job) -> Done:
 def every(scale: float = 1.0) -> list[Job]:
     """All jobs, the long ones first. `scale` shrinks what is done in numbers."""
     return [
-        *_crashes(scale),
         *_overload(scale),
+        *_crashes(scale),
+        *_crashes_of_messages(scale),
         *_faults(scale),
+        *_faults_of_channels(scale),
         *_stories(scale),
         *_hardships(),
         Job("bad input", "tests/security", bad_inputs),
@@ -68,17 +77,26 @@ def every(scale: float = 1.0) -> list[Job]:
 
 
 def _crashes(scale: float) -> Iterator[Job]:
-    for dialect in STALLS:
-        for kind in DATABASES:
-            where = f"{dialect}, {kind}"
-            yield Job("killed at each point in turn", where, partial(on, kind, crashes.in_turn, dialect))
-            yield Job("first walk killed at each point", where, partial(on, kind, crashes.of_first_walk, dialect))
-            for seed in range(1, 5):
-                kills = round(50 * scale)
-                random = partial(crashes.at_random, seed=seed, kills=kills)
-                yield Job("killed at random", f"{where}, seed {seed}", partial(on, kind, random, dialect))
-            really = partial(crashes.at_random, seed=7, kills=round(25 * scale), runner=started)
-            yield Job("the started command, killed at random", where, partial(on, kind, really, dialect))
+    for dialect, kind in product(STALLS, DATABASES):
+        where = f"{dialect}, {kind}"
+        yield Job("killed at each point in turn", where, partial(on, kind, crashes.in_turn, dialect))
+        yield Job("first walk killed at each point", where, partial(on, kind, crashes.of_first_walk, dialect))
+        for seed in range(1, 5):
+            random = partial(crashes.at_random, seed=seed, kills=round(50 * scale))
+            yield Job("killed at random", f"{where}, seed {seed}", partial(on, kind, random, dialect))
+
+
+def _crashes_of_messages(scale: float) -> Iterator[Job]:
+    """As many letterboxes as one config may have stand by; each line-up meets each dialect and each database."""
+    for (dialect, kind), boxes in zip(product(STALLS, DATABASES), (*LINE_UPS, *reversed(LINE_UPS)), strict=True):
+        where = f"{dialect}, {kind}, {boxes[0]} first"
+        if kind == "sqlite":
+            in_turn = partial(crashes.in_turn, boxes=boxes, every=max(1, round(1 / scale)))
+            yield Job("messages killed at each point", where, partial(on, kind, in_turn, dialect))
+        random = partial(crashes.at_random, seed=5, kills=round(50 * scale), boxes=boxes)
+        yield Job("messages killed at random", where, partial(on, kind, random, dialect))
+        really = partial(crashes.at_random, seed=7, kills=round(25 * scale), boxes=boxes, runner=started)
+        yield Job("the started command, killed at random", where, partial(on, kind, really, dialect))
 
 
 def _faults(scale: float) -> Iterator[Job]:
@@ -89,6 +107,16 @@ def _faults(scale: float) -> Iterator[Job]:
             yield Job("each request × each fault", f"{dialect}, part {part + 1}", share)
         for seed in range(1, 3):
             yield Job("mixed faults over a week", f"{dialect}, seed {seed}", partial(faults.a_week, dialect, seed))
+
+
+def _faults_of_channels(scale: float) -> Iterator[Job]:
+    parts = 4
+    for part, dialect in zip(range(parts), (*STALLS, *STALLS), strict=True):
+        share = partial(faults.one_channel_at_a_time, dialect, part, round(parts / scale))
+        yield Job("each channel × each of its troubles", f"part {part + 1}", share)
+    for seed, dialect in enumerate(STALLS, 1):
+        week = partial(messages.a_week, dialect, seed, days=7 if scale == 1 else 2)
+        yield Job("messages over a week", f"{dialect}, seed {seed}", week)
 
 
 def _stories(scale: float) -> Iterator[Job]:

@@ -18,17 +18,23 @@ from adapters.sandbox.woocommerce import WooSandbox
 from bench.serve import start
 from connector import deciding
 from connector.waiting import LONGEST, delay_after
+from torture.rules import Rule, as_file
 from torture.scene import CONFIG, Count, compare, scene
 from torture.worker import ROOT
 
-NOTE = """\
-version: 1
-rules:
-  - id: welcome
-    trigger: order.placed
-    actions:
-      - add_note: Welcome
-"""
+NOTE = Rule(
+    """
+    - id: welcome
+      trigger: order.placed
+      actions:
+        - add_note: Welcome
+    """,
+    {"note: Welcome": 1},
+)
+
+
+A_BIT = 4
+"""Seconds."""
 
 
 def slow_store(seconds: float) -> Count:
@@ -38,7 +44,7 @@ def slow_store(seconds: float) -> Count:
         slow.fail_next("late", times=None, delay=seconds)
         folder = Path(name)
         (folder / "rules").mkdir()
-        (folder / "rules" / "rules.yaml").write_text(NOTE)
+        (folder / "rules" / "rules.yaml").write_text(as_file([NOTE]))
         keys = "consumer_key: ck_sandbox, consumer_secret: cs_sandbox, poll_every: 10 seconds"
         config = CONFIG.format(database="sqlite:///a.db", dialect="woocommerce", keys=f"url: {slow.url}, {keys}")
         config += f"  - {{ id: mugs, platform: woocommerce, url: {quick.url}, {keys} }}\n"
@@ -65,7 +71,7 @@ def _tended(config: Path, quick: WooSandbox, seconds: float) -> tuple[int, int]:
         assert process.stderr is not None
         next(line for line in process.stderr if "started" in line)
         pause = threading.Event()
-        pause.wait(seconds)
+        pause.wait(seconds + A_BIT)  # the last poll of that time is begun right at its end
         return _polls(quick), psutil.Process(process.pid).num_threads()
     finally:
         process.terminate()
@@ -82,7 +88,7 @@ def changed_at_once(orders: int, *, most_mb: int = 300) -> Count:
     with TemporaryDirectory(prefix="aftersale-torture-") as name, start(orders, kb=2) as url:
         folder = Path(name)
         (folder / "rules").mkdir()
-        (folder / "rules" / "rules.yaml").write_text(NOTE)
+        (folder / "rules" / "rules.yaml").write_text(as_file([NOTE]))
         keys = f"url: {url}, consumer_key: ck, consumer_secret: cs"
         (folder / "config.yaml").write_text(CONFIG.format(database="sqlite:///a.db", dialect="woocommerce", keys=keys))
         process = subprocess.Popen(
@@ -127,11 +133,12 @@ def _watched(process: subprocess.Popen[str]) -> tuple[int, int]:
 
 def due_at_once(many: int) -> Count:
     """So many due at once: all held and the staff told once; approved, each goes out once, few at a time."""
-    with scene("woocommerce", rules=NOTE) as stage:
+    with scene("woocommerce", rules=[NOTE]) as stage:
         stage.timeout = 30.0
         stage.open()
         stage.run()
-        orders = [stage.stall.place() for _ in range(many)]
+        for _ in range(many):
+            stage.place()
         stage.later(minutes=1)
         running = [0, 0]
         guard = threading.Lock()
@@ -149,14 +156,14 @@ def due_at_once(many: int) -> Count:
 
         stage.stall.store._honest = counted  # type: ignore[method-assign]
         report = stage.run()
-        count = compare(stage.stall, orders, {}, where=f"{many} due at once, held")
+        count = compare(stage, {}, where=f"{many} due at once, held")
         if report.tally.held != many or len(stage.told) != 1:
             count.wrong.append(f"{many} due at once: {report.tally.held} held, staff told {len(stage.told)} times")
         deciding.let_go(stage.shop, [row.id for row in stage.rows("held")])
         stage.run()
         stage.later(minutes=30)
         stage.run()
-        count.add(compare(stage.stall, orders, {"note: Welcome": 1}, where=f"{many} due at once, approved"))
+        count.add(compare(stage, where=f"{many} due at once, approved"))
         if running[1] > stage.shop.config.parallel:
             count.wrong.append(f"{many} due at once: {running[1]} requests at a time")
         count.tried, count.orders = 1, many

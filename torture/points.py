@@ -8,18 +8,23 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import smtplib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import time_machine
 
-from adapters.http import Answer, Http
+from adapters.channels.wire import Wire
+from adapters.http import Http
 from connector.store import database, sqlite
 
 NOBODY = 65_534
+
+EXCHANGES = ((Http, "_exchange"), (Wire, "_exchange"), (smtplib.SMTP, "getreply"))
+"""Where a request is sent and its answer read: by HTTP to stores and providers; by SMTP the answer to each command."""
 
 
 def set_stage(now: datetime, point: int) -> None:
@@ -56,7 +61,7 @@ def die_at(point: int) -> None:
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    write, exchange = database.Database.write, Http._exchange
+    write = database.Database.write
 
     @contextmanager
     def fragile_write(self: database.Database, *, durable: bool = False) -> Iterator[Any]:
@@ -65,11 +70,15 @@ def die_at(point: int) -> None:
             pass_by()
         pass_by()
 
-    def fragile_exchange(self: Http, *args: Any) -> Answer:
-        pass_by()
-        answer = exchange(self, *args)
-        pass_by()
-        return answer
+    def fragile(wait: Callable[..., Any]) -> Callable[..., Any]:
+        def passed(*args: Any, **named: Any) -> Any:
+            pass_by()
+            answer = wait(*args, **named)
+            pass_by()
+            return answer
+
+        return passed
 
     database.Database.write = fragile_write  # type: ignore[method-assign]
-    Http._exchange = fragile_exchange  # type: ignore[method-assign, assignment]
+    for owner, name in EXCHANGES:
+        setattr(owner, name, fragile(getattr(owner, name)))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count
 from typing import Protocol
 
 from adapters.sandbox.clock import Clock
-from adapters.sandbox.server import Request
+from adapters.sandbox.server import Request, Response
 from adapters.sandbox.shopify import ShopifySandbox
 from adapters.sandbox.shopify.endpoint import asked
 from adapters.sandbox.woocommerce import WooSandbox
 
 Matcher = Callable[[Request], bool]
+Fault = tuple[str, bool]
+"""What goes wrong with a request: how, and whether after it took effect."""
 
 
 class Stall(Protocol):
@@ -22,12 +25,22 @@ class Stall(Protocol):
     dialect: str
     config: str
     """The store's keys in config.yaml, beside its `id`."""
-    faults: tuple[tuple[str, bool], ...]
-    """What can go wrong with a request: how, and whether after it took effect."""
+    faults: tuple[Fault, ...]
 
     @property
     def store(self) -> WooSandbox | ShopifySandbox: ...
-    def place(self) -> str: ...
+    def place(self) -> str:
+        """An order, paid for by a customer who has made no other."""
+
+    def number(self, order: str) -> str:
+        """What people call it."""
+
+    def address(self, order: str, channel: str) -> str:
+        """Where its customer is reached, by email or else by phone."""
+
+    def complete(self, order: str) -> None:
+        """The order is sent, and that is all."""
+
     def refund(self, order: str) -> None: ...
     def touch(self, order: str) -> None: ...
     def received(self, order: str) -> Counter[str]: ...
@@ -35,14 +48,41 @@ class Stall(Protocol):
     def is_write(self, request: Request) -> bool: ...
 
 
-WELL_KNOWN = (
+REFUSED: Fault = ("refused", False)
+"""Nobody is there: connections are refused."""
+
+WELL_KNOWN: tuple[Fault, ...] = (
     *(("reset", False), ("reset", True), ("timeout", False), ("timeout", True), ("late", False), ("truncated", True)),
     *((status, after) for status in ("500", "502", "503") for after in (False, True)),
     *((how, False) for how in ("401", "403", "404", "409", "423", "429", "429 later", "empty_list")),
     *((how, after) for how in ("html", "wrong_json") for after in (False, True)),
-    ("refused", False),
+    REFUSED,
 )
-"""The faults that both platforms know. `429 later` has a Retry-After; `refused` closes the store for a cycle."""
+"""The faults that whatever speaks HTTP may have. `429 later` has a Retry-After; `late` is slow, but not too slow."""
+
+PATIENCE = 0.8
+"""Seconds that stores and providers have for an answer where they may fail: ample for an honest one."""
+DELAYS = {"timeout": 2 * PATIENCE, "late": PATIENCE / 5}
+"""Seconds that the faults take which take any."""
+
+
+def _answering(status: int, body: bytes, *headers: tuple[str, str]) -> Callable[[Request], Response]:
+    return lambda request: Response(status, body, headers)
+
+
+_JSON = ("Content-Type", "application/json")
+_BEYOND = {
+    "409": _answering(409, b'{"errors":"Conflict"}', _JSON),
+    "423": _answering(423, b'{"errors":"Locked"}', _JSON),
+    "429 later": _answering(429, b"{}", _JSON, ("Retry-After", "900")),
+    "html": _answering(200, b"<!DOCTYPE html><html><body>Welcome</body></html>", ("Content-Type", "text/html")),
+    "wrong_json": _answering(200, b'{"success":false,"data":"0"}', _JSON),
+}
+
+
+def taught(canned: Mapping[str, Callable[[Request], Response]]) -> Mapping[str, Callable[[Request], Response]]:
+    """The bad answers of a server, and those that it has not of its own."""
+    return {**_BEYOND, **canned}
 
 
 class WooStall:
@@ -54,6 +94,8 @@ class WooStall:
     def __init__(self, clock: Clock) -> None:
         self._store = WooSandbox(clock=clock)
         self._store.start()
+        self._store.faults.canned = taught(self._store.faults.canned)
+        self._phones = _phones()
         self.config = f"url: {self._store.url}, consumer_key: ck_sandbox, consumer_secret: cs_sandbox"
 
     @property
@@ -61,7 +103,16 @@ class WooStall:
         return self._store
 
     def place(self) -> str:
-        return str(self._store.add_order())
+        return str(self._store.add_order(billing={"phone": next(self._phones)}, shipping={"phone": ""}))
+
+    def number(self, order: str) -> str:
+        return order
+
+    def address(self, order: str, channel: str) -> str:
+        return self._store.order(int(order)).billing["email" if channel == "email" else "phone"]
+
+    def complete(self, order: str) -> None:
+        self._store.set_status(int(order), "completed")
 
     def refund(self, order: str) -> None:
         self._store.refund(int(order))
@@ -105,6 +156,8 @@ class ShopifyStall:
     def __init__(self, clock: Clock) -> None:
         self._store = ShopifySandbox(clock=clock, restore_rate=None)
         self._store.start()
+        self._store.faults.canned = taught(self._store.faults.canned)
+        self._phones = _phones()
         self.config = f"url: {self._store.url}, access_token: shpat_sandbox, platform_messages: invoice"
 
     @property
@@ -112,7 +165,19 @@ class ShopifyStall:
         return self._store
 
     def place(self) -> str:
-        return self._store.add_order()
+        customer = {"first_name": "Noa", "last_name": "Example", "phone": next(self._phones), "locale": "he"}
+        return self._store.add_order(customer=customer)
+
+    def number(self, order: str) -> str:
+        return str(self._store.order(order).number)
+
+    def address(self, order: str, channel: str) -> str:
+        customer = self._store.order(order).customer
+        assert customer is not None
+        return str(customer.email if channel == "email" else customer.phone)
+
+    def complete(self, order: str) -> None:
+        self._store.fulfill(order)
 
     def refund(self, order: str) -> None:
         self._store.refund(order)
@@ -139,6 +204,11 @@ class ShopifyStall:
 
 
 STALLS: dict[str, Callable[[Clock], Stall]] = {"woocommerce": WooStall, "shopify": ShopifyStall}
+
+
+def _phones() -> Iterator[str]:
+    """A mobile number for each customer."""
+    return (f"+97250{number}" for number in count(2_000_001))
 
 
 def _number(gid: str) -> str:

@@ -19,34 +19,41 @@ from connector import deciding
 from connector.ingest import replan
 from connector.store import stores, tables
 from connector.store.stores import EVERY
+from torture.rules import Rule
 from torture.scene import Scene, scene
 
-STEADY = """\
-version: 1
-rules:
-  - id: steady
-    trigger: order.placed
-    wait: 20 minutes
-    actions:
-      - add_note: Steady
-      - add_tag: seen
-"""
+STEADY = Rule(
+    """
+    - id: steady
+      trigger: order.placed
+      wait: 20 minutes
+      actions:
+        - add_note: Steady
+        - add_tag: seen
+    """,
+    {"note: Steady": 1, "tag: seen": 1},
+)
+"""What always was to come."""
 
-WAVERING = """\
-  - id: wavering
-    trigger: order.placed
-    stop_if: {{ order.status: [refunded, cancelled] }}
-    max_per_run: 3
-    steps:
-      - wait: {wait} minutes
-        actions:
-          - send: A message
-          - add_note: Told the customer
-      - wait: 1 hour
-        actions:
-          - send: A second message
-"""
-"""A rule that is edited, paused, held and stopped."""
+
+def wavering(wait: int) -> Rule:
+    """A rule that is edited, paused, held and stopped: nobody can say beforehand what it leaves."""
+    text = f"""
+    - id: wavering
+      trigger: order.placed
+      stop_if: {{ order.status: [refunded, cancelled] }}
+      max_per_run: 3
+      steps:
+        - wait: {wait} minutes
+          actions:
+            - send: A message
+            - add_note: Told the customer
+        - wait: 1 hour
+          actions:
+            - send: A second message
+    """
+    return Rule(text, {})
+
 
 ONCE = ("mail: A message", "mail: A second message", "note: Told the customer", "note: Steady", "tag: seen")
 
@@ -63,9 +70,8 @@ class Story(RuleBasedStateMachine):
     def begin(self) -> None:
         random.seed(0)  # back-off is spread by chance, and a story has to be the same each time it is told
         self.stack = ExitStack()
-        self.stage: Scene = self.stack.enter_context(scene(self.dialect, rules=self._rules(10)))
+        self.stage: Scene = self.stack.enter_context(scene(self.dialect, rules=[STEADY, wavering(10)]))
         self.stage.timeout = 5.0
-        self.placed: list[str] = []
         self.refunded: dict[str, Counter[str]] = {}
         self.final: dict[int, tuple[object, ...]] = {}
         self.is_down = False
@@ -76,9 +82,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(target=orders)
     def a_customer_orders(self) -> str:
-        order = self.stage.stall.place()
-        self.placed.append(order)
-        return order
+        return self.stage.place()
 
     @rule(target=orders, many=st.integers(2, 6))
     def many_order_at_once(self, many: int) -> Any:
@@ -105,13 +109,11 @@ class Story(RuleBasedStateMachine):
 
     @rule(wait=st.integers(0, 60))
     def the_rule_is_edited(self, wait: int) -> None:
-        self.stage.write(self._rules(wait))
-        self.stage.open()
+        self._follow([STEADY, wavering(wait)])
 
     @rule()
     def the_rule_is_taken_out(self) -> None:
-        self.stage.write(STEADY)
-        self.stage.open()
+        self._follow([STEADY])
 
     @rule(which=st.sampled_from(["wavering", EVERY]))
     def a_person_pauses(self, which: str) -> None:
@@ -156,7 +158,7 @@ class Story(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_there_twice(self) -> None:
-        for order in self.placed:
+        for order in self.stage.orders:
             received = self.stage.stall.received(order)
             for what, times in received.items():
                 assert what in ONCE, f"order {order} received {what!r}, which nobody wanted"
@@ -206,7 +208,7 @@ class Story(RuleBasedStateMachine):
             return
         with self.stack:
             self._bring_to_its_end()
-            for order in self.placed:
+            for order in self.stage.orders:
                 received = self.stage.stall.received(order)
                 assert received["note: Steady"] == received["tag: seen"] == 1, f"order {order} has lost something"
             left = self.stage.rows("pending", "unknown")
@@ -216,8 +218,10 @@ class Story(RuleBasedStateMachine):
 
     # How it is done
 
-    def _rules(self, wait: int) -> str:
-        return STEADY + WAVERING.format(wait=wait)
+    def _follow(self, rules: list[Rule]) -> None:
+        self.stage.rules = rules
+        self.stage.write()
+        self.stage.open()
 
     def _resume(self) -> None:
         with self.stage.shop.database.write() as connection:

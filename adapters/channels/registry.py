@@ -22,10 +22,10 @@ from collections.abc import Callable
 from datetime import datetime
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import adapters.channels
+from adapters.installed import entry_points
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import format_datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import parse_qsl
 
-from adapters.channels import registry
+from adapters.channels import registry, webhook
 from adapters.channels.base import Channel, Message
-from adapters.channels.conformance import Trouble
 from adapters.model import Address, Customer, Money, Order
 from adapters.sandbox.clock import MovableClock
 from adapters.sandbox.faults import Fault, Faults
 from adapters.sandbox.server import Loopback, Request, Response
 from tests.channels.mail_server import RESET, USUAL, MailServer
+
+if TYPE_CHECKING:
+    from adapters.channels.conformance import Trouble
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 TEXT = "שלום שרה, your tea & biscuits left today.\n.\nSecond line"
@@ -70,6 +72,9 @@ CANNED = {
 class HttpProvider(ABC):
     """What all providers with an HTTP API have in common. `answer` is what an untroubled one does."""
 
+    name: ClassVar[str]
+    kind: ClassVar[str]
+    """What the channel and its type are called in config.yaml."""
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
     faults: Faults = field(default_factory=lambda: Faults(CANNED))
     requests: list[Request] = field(default_factory=list)
@@ -92,12 +97,20 @@ class HttpProvider(ABC):
         self.loopback.stop()
 
     @abstractmethod
+    def settings(self, url: str) -> dict[str, Any]:
+        """The channel's keys in config.yaml, of the provider at this address."""
+
     def connect(self, url: str) -> Channel:
         """The channel, to the provider at this address."""
+        return registry.create(self.name, self.kind, timeout=1.0, clock=self.clock, **self.settings(url))
 
     @abstractmethod
     def answer(self, request: Request) -> Response:
         """What an honest provider says."""
+
+    @abstractmethod
+    def received(self) -> list[str]:
+        """What it took, as who it is for reads it."""
 
     def expected(self) -> str:
         return self.message.text
@@ -133,13 +146,14 @@ def as_json(code: int, payload: object) -> Response:
 class TwilioProvider(HttpProvider):
     """Lists the messages that it took, `page_size` a page."""
 
+    name = "sms"
+    kind = "twilio"
     sent: list[dict[str, str]] = field(default_factory=list)
     sender: dict[str, str] = field(default_factory=lambda: {"from": "+15005550006"})
     page_size: int = 50
 
-    def connect(self, url: str) -> Channel:
-        settings = {"account_sid": ACCOUNT, "auth_token": TOKEN, "url": url, **self.sender}
-        return registry.create("sms", "twilio", timeout=1.0, clock=self.clock, **settings)
+    def settings(self, url: str) -> dict[str, Any]:
+        return {"account_sid": ACCOUNT, "auth_token": TOKEN, "url": url, **self.sender}
 
     def received(self) -> list[str]:
         return [each["body"] for each in self.sent]
@@ -170,15 +184,16 @@ class TwilioProvider(HttpProvider):
 class CloudProvider(HttpProvider):
     """WhatsApp, of which only the template's values are text."""
 
+    name = "whatsapp"
+    kind = "cloud"
     message: Message = field(
         default_factory=lambda: message("+972502345678", template="on_its_way", parameters=("שרה", "two\n lines"))
     )
     unreachable: Order = field(default_factory=lambda: order(phone="12"))
     sent: list[dict[str, Any]] = field(default_factory=list)
 
-    def connect(self, url: str) -> Channel:
-        settings = {"phone_number_id": "1055501234", "access_token": TOKEN, "api_version": "v23.0", "url": url}
-        return registry.create("whatsapp", "cloud", timeout=1.0, clock=self.clock, **settings)
+    def settings(self, url: str) -> dict[str, Any]:
+        return {"phone_number_id": "1055501234", "access_token": TOKEN, "api_version": "v23.0", "url": url}
 
     def received(self) -> list[str]:
         return [
@@ -201,10 +216,12 @@ class CloudProvider(HttpProvider):
 class GatewayProvider(HttpProvider):
     """Any gateway; this one says `{"result": "ok", "data": {"id": 17}}`."""
 
+    name = "sms"
+    kind = "http"
     keys: dict[str, Any] = field(default_factory=dict)
     sent: list[dict[str, str]] = field(default_factory=list)
 
-    def connect(self, url: str) -> Channel:
+    def settings(self, url: str) -> dict[str, Any]:
         usual = {
             "url": f"{url}/send?account=7",
             "headers": {"X-Api-Key": TOKEN},
@@ -213,7 +230,7 @@ class GatewayProvider(HttpProvider):
             "refused": {"contains": "BLOCKED"},
             "id": "data.id",
         }
-        return registry.create("sms", "http", timeout=1.0, clock=self.clock, **usual | self.keys)
+        return usual | self.keys
 
     def received(self) -> list[str]:
         return [each["message"] for each in self.sent]
@@ -223,6 +240,34 @@ class GatewayProvider(HttpProvider):
         decode = json.loads if "json" in request.headers["content-type"] else lambda body: dict(parse_qsl(body))
         self.sent.append(decode(request.body.decode()))
         return as_json(200, {"result": "ok", "data": {"id": 16 + len(self.sent)}})
+
+
+@dataclass
+class WebhookProvider(HttpProvider):
+    """A merchant's own service. It is no channel, though it is made and fails like one."""
+
+    name = "webhook"
+    kind = "json"
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+    def settings(self, url: str) -> dict[str, Any]:
+        return {"url": f"{url}/hook?k={TOKEN}", "secret": TOKEN}
+
+    def connect(self, url: str) -> Channel:
+        settings = webhook.Settings.model_validate(self.settings(url))
+        return webhook.create(settings, timeout=1.0, clock=self.clock)  # type: ignore[return-value]
+
+    def received(self) -> list[str]:
+        return [json.dumps(call) for call in self.calls]
+
+    def answer(self, request: Request) -> Response:
+        self.calls.append(json.loads(request.body))
+        return as_json(200, {})
+
+
+def mail_settings(server: MailServer) -> dict[str, Any]:
+    """The keys in config.yaml of `email: { type: smtp }`, of a server that wants a password."""
+    return {"url": f"smtp://shop:{TOKEN}@127.0.0.1:{server.port}", "from": "Tal from Tea <tal@tea.example.com>"}
 
 
 class MailProvider:
@@ -235,13 +280,7 @@ class MailProvider:
         self.order = order()
         self.unreachable = order(email="sara@exam ple")
         self.message = message("sara@example.com", html="<style>p{color:red}</style><p>שלום</p>")
-        self.channel = registry.create(
-            "email",
-            "smtp",
-            timeout=1.0,
-            clock=MovableClock(NOW),
-            **{"url": f"smtp://shop:{TOKEN}@127.0.0.1:{server.port}", "from": "Tal from Tea <tal@tea.example.com>"},
-        )
+        self.channel = registry.create("email", "smtp", timeout=1.0, clock=MovableClock(NOW), **mail_settings(server))
 
     def received(self) -> list[str]:
         bodies = [mail.get_body(("plain",)) for mail in self.server.read()]

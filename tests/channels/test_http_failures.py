@@ -9,11 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from adapters.channels import webhook
 from adapters.channels.base import Channel
 from adapters.channels.webhook import Webhook
 from adapters.errors import AdapterError, AuthFailed, RateLimited, Rejected, Unavailable, UnknownOutcome
-from adapters.sandbox.server import Request, Response
 from tests.channels.providers import (
     KEY,
     TOKEN,
@@ -21,20 +19,8 @@ from tests.channels.providers import (
     GatewayProvider,
     HttpProvider,
     TwilioProvider,
-    as_json,
+    WebhookProvider,
 )
-
-
-class WebhookProvider(HttpProvider):
-    """A merchant's own service. It is no channel: what is sent is told apart by `send_to`."""
-
-    def connect(self, url: str) -> Channel:
-        settings = webhook.Settings.model_validate({"url": f"{url}/hook?k={TOKEN}", "secret": TOKEN})
-        return webhook.create(settings, timeout=1.0, clock=self.clock)  # type: ignore[return-value]
-
-    def answer(self, request: Request) -> Response:
-        return as_json(200, {})
-
 
 PROVIDERS = [TwilioProvider, GatewayProvider, CloudProvider, WebhookProvider]
 

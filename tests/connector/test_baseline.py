@@ -32,6 +32,14 @@ def test_an_old_store_fires_nothing(world: World) -> None:
     assert world.rows() == []
 
 
+def test_an_old_order_in_a_state_that_nobody_dates_fires_nothing(world: World) -> None:
+    order = world.store.add_order(status="on-hold", created=world.clock() - timedelta(days=3))
+    world.rules(NOTE_ON_PLACED.replace("order.placed", "order.on_hold"))
+    world.run_for(hours=3)
+    assert world.notes(order) == []
+    assert world.rows() == []
+
+
 def test_what_an_old_order_does_from_now_on_is_followed_up(world: World) -> None:
     order = world.store.add_order(created=world.clock() - timedelta(days=3))
     world.rules(NOTE_ON_PLACED + NOTE_ON_COMPLETED)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import World
+from adapters.sandbox.server import Request
+from tests.conftest import World, is_write
 
 pytestmark = pytest.mark.every_database
 
@@ -82,6 +83,24 @@ def test_facts_that_the_poll_just_brought_are_not_read_again(world: World) -> No
     world.store.add_order()
     reads = [request for request in world.asked(world.run) if request.method == "GET"]
     assert len(reads) == 1
+
+
+def test_what_a_long_cycle_has_read_a_minute_ago_is_read_again(world: World) -> None:
+    world.store_keys = "parallel: 1"
+    world.rules(CHECK_IN.replace("wait: 4 hours", "wait: 0 minutes"))
+    world.run()
+    orders = [world.store.add_order(), world.store.add_order()]
+
+    def take_long(request: Request) -> None:
+        if is_write(request):
+            world.store.on_request = None
+            world.later(seconds=61)
+            world.store.refund(next(order for order in orders if f"/{order}/" not in request.path))
+
+    world.store.on_request = take_long
+    world.run()
+    assert sorted(len(world.messages(order)) for order in orders) == [0, 1]
+    assert "order.status is refunded" in str(world.reasons("skipped")[0])
 
 
 def test_a_condition_that_turns_false_and_true_again_brings_its_follow_up_back(world: World) -> None:

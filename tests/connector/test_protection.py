@@ -13,6 +13,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as Handler
 
 from adapters.sandbox.clock import MovableClock
+from adapters.sandbox.server import Request
 from adapters.sandbox.shopify import ShopifySandbox
 from adapters.sandbox.woocommerce import WooSandbox
 from connector.cycle import run_cycle
@@ -21,7 +22,7 @@ from connector.store import suppressions
 from connector.store.suppressions import Suppression
 from connector.unsubscribing import read_token
 from tests.channels.mail_server import MailServer, mail_server
-from tests.conftest import MONDAY, World
+from tests.conftest import MONDAY, World, is_write
 from tests.connector.telling import ZONE
 
 NOA = "noa@example.com"
@@ -250,6 +251,30 @@ def test_who_is_known_by_phone_alone_is_not_written_to_by_mail(world: World, mai
     world.run()
     assert mail.mails == []
     assert world.reasons() == ["this customer is on the suppression list since 2026-06-01"]
+
+
+def test_who_opts_out_between_two_messages_does_not_get_the_second(world: World, mail: MailServer) -> None:
+    world.extra = with_mail(mail.port)
+    world.rules("""
+        - id: hello
+          trigger: order.placed
+          actions:
+            - send: { text: Hello, via: platform }
+            - send: { text: And one more thing, via: email }
+    """)
+    world.run()
+
+    def opt_out(request: Request) -> None:
+        if is_write(request):
+            suppress(world, f"email:{NOA}", "everything")
+
+    world.store.on_request = opt_out
+    order = world.store.add_order(billing={"email": NOA})
+    world.run()
+    assert world.messages(order) == ["Hello"]
+    assert mail.mails == []
+    assert world.states() == ["done", "skipped"]
+    assert world.reasons("skipped") == ["this customer is on the suppression list since 2026-06-01"]
 
 
 def test_a_tag_keeps_an_orders_customer_from_being_written_to(world: World, mail: MailServer) -> None:

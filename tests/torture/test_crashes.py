@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from torture import crashes
-from torture.worker import started
+from torture.letterboxes import LINE_UPS
+from torture.running import started
 
 BOTH = pytest.mark.every_database
 
@@ -33,4 +34,10 @@ def test_a_first_walk_that_is_killed_again_and_again_still_fires_nothing(databas
 
 def test_the_started_command_is_killed_like_the_forked_one(database: str) -> None:
     count = crashes.at_random("shopify", database, seed=2, kills=2, runner=started)
+    assert count.is_clean, count.wrong
+
+
+@pytest.mark.parametrize("boxes", LINE_UPS, ids="-".join)
+def test_a_run_that_is_killed_amid_its_messages_repeats_and_loses_none(database: str, boxes: tuple[str, ...]) -> None:
+    count = crashes.at_random("woocommerce", database, seed=1, kills=6, boxes=boxes)
     assert count.is_clean, count.wrong

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.channels.registry import channels, types_of
 from torture import faults
+from torture.letterboxes import LETTERBOXES, LINE_UPS, Trouble
 from torture.stalls import STALLS
 
 
@@ -33,3 +35,26 @@ def test_one_request_that_fails_thrice_leaves_everything_done_once(
 ) -> None:
     count = faults.single(dialect, kind, fault, times=3)
     assert count.is_clean, count.wrong
+
+
+@pytest.mark.parametrize(
+    ("box", "trouble"),
+    [
+        ("email-smtp", ("DATA", ("451 4.7.1 later", False))),
+        ("email-smtp", (".", ("close", False))),
+        ("email-smtp", ("RCPT", ("550 5.1.1 no such mailbox", False))),
+        ("sms-twilio", ("POST", ("reset", True))),
+        ("sms-twilio", ("GET", ("503", False))),
+        ("sms-http", ("POST", ("html", True))),
+        ("whatsapp-cloud", ("POST", ("429 later", False))),
+        ("webhook", ("POST", ("timeout", True))),
+    ],
+)
+def test_a_channel_in_trouble_leaves_every_message_sent_once(box: str, trouble: Trouble) -> None:
+    count = faults.channel("woocommerce", box, trouble, cycles=2)
+    assert count.is_clean, count.wrong
+
+
+def test_every_channel_that_can_be_configured_is_tried() -> None:
+    assert {f"{channel}-{kind}" for channel in channels() for kind in types_of(channel)} <= set(LETTERBOXES)
+    assert {name for boxes in LINE_UPS for name in boxes} == set(LETTERBOXES)
