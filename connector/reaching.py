@@ -14,7 +14,7 @@ from connector.channel_keys import PLATFORM
 from connector.lines import Circuit
 from connector.privacy import why_not_to
 from connector.shop import Shop
-from connector.unsubscribing import link_for
+from connector.unsubscribing import NOBODY, link_for
 from rules.protection import TRANSACTIONAL, NoConsent, consent_basis
 
 
@@ -32,7 +32,9 @@ def reach(connection: sa.Connection, shop: Shop, order: Order, channel: str, now
     if line is not None:
         heed(line.circuit, now)
     offered = shop.protection.unsubscribe if marketing else None
-    return Way(channel, to, basis, link_for(offered, shop.secret, to, shop.id) if offered is not None else None)
+    # Whoever gets a customer's message instead of them can unsubscribe nobody.
+    who = to if shop.mode != "redirect" else NOBODY
+    return Way(channel, to, basis, link_for(offered, shop.secret, who, shop.id) if offered is not None else None)
 
 
 def heed(circuit: Circuit, now: datetime) -> None:

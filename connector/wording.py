@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from typing import Literal
 
+import msgspec
+
+from adapters.channels.base import Message
 from connector.actions import Prepared, Refused
 from connector.config import StoreConfig
 from rules.events import Journal
@@ -15,6 +20,8 @@ from rules.messages import Rendered, render_template, render_words
 from rules.planner import Facts, Subject, scene_of
 from rules.template_language import GivenCoupon, Store
 from rules.templates import Context, render_text
+
+_BODY = re.compile(r"<body[^>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,15 @@ def with_words(text: str) -> str:
     if not text.strip():
         raise Refused("its text comes out empty for this order")
     return text
+
+
+def with_first_line(message: Message, line: str) -> Message:
+    """The message, with this line (in English) above all that it says."""
+    html = message.html
+    if html is not None:
+        above = f'<p dir="ltr" style="margin:0;padding:12px;font:14px sans-serif;text-align:center">{escape(line)}</p>'
+        html = _BODY.sub(lambda tag: tag[0] + above, html, count=1)
+    return msgspec.structs.replace(message, text=f"{line}\n\n{message.text}", html=html)
 
 
 def context_of(

@@ -10,6 +10,8 @@ from rules.locales import fallbacks
 from rules.template_language import GivenCoupon, Store
 from rules.templates import Context
 
+SAMPLE_COUPON = "sample4you"
+
 _NAMES = {"ar": "ليلى", "he": "נועה", "ru": "Анна"}
 
 
@@ -56,7 +58,7 @@ def sample(
         item=items[0],
         shipment=shipment,
         store=store,
-        coupon=GivenCoupon(code="sample4you", expires_at=now + timedelta(days=14)),
+        coupon=GivenCoupon(code=SAMPLE_COUPON, expires_at=now + timedelta(days=14)),
         signed_by=signed_by,
         locale=locale,
         zone=zone,
