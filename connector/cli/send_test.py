@@ -72,7 +72,7 @@ def send_test(
     else:
         for each in tried:
             console().print(each.in_words(), soft_wrap=True)
-    return worst([clients.code, *(Exit.FAILED for each in tried if each.why_not)])
+    return worst([clients.code, *(Exit.FAILED for each in tried if not each.sent)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +85,17 @@ class Tried:
     message: Message | None = None
     id: str | None = None
     why_not: str | None = None
+    sent: bool | None = False
+    """None: perhaps."""
 
     def as_json(self) -> dict[str, object]:
         told = {"channel": self.channel, "id": self.id, "why_not": self.why_not}
-        return {"step": self.step, "language": self.language, "sent": self.why_not is None, **told}
+        return {"step": self.step, "language": self.language, "sent": self.sent, **told}
 
     def in_words(self) -> str:
-        if self.message is None or self.why_not is not None:
-            return f"Step {self.step}: not sent: {clean(self.why_not)}"
+        if self.message is None or not self.sent:
+            verdict = "not sent" if self.sent is not None else "perhaps sent, so look before you try again"
+            return f"Step {self.step}: {verdict}: {clean(self.why_not)}"
         mark = "" if is_marked(self.message) else UNMARKED
         return f"Step {self.step}: sent by {self.channel}, in the language '{self.language}'.{mark}"
 
@@ -116,10 +119,10 @@ def _try(trial: Trial, cue: Cue, channel: str | None, locale: str | None) -> Tri
     try:
         id_ = trial.lines[prepared.channel].send(message)
     except UnknownOutcome as error:
-        return tried(prepared.channel, message, why_not=f"or perhaps it was, look before you try again: {error}")
+        return tried(prepared.channel, message, why_not=str(error), sent=None)
     except AdapterError as error:
         return tried(prepared.channel, message, why_not=str(error))
-    return tried(prepared.channel, message, id_)
+    return tried(prepared.channel, message, id_, sent=True)
 
 
 # To whom, and how -----------------------------------------------------------------------------------------------
