@@ -5,6 +5,7 @@ Previews and tests are made of it. Coupons have an invented code, and the way to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -61,10 +62,31 @@ class Language(NamedTuple):
     locales: Sequence[str]
 
 
-def about_sample(store: StoreConfig, *, signed_by: str | None, now: datetime) -> About:
-    """An invented order, whose customer reads the language that is asked for."""
+def about_sample(
+    rule: Rule,
+    templates: Mapping[str, Mapping[str, str]],
+    store: StoreConfig,
+    *,
+    signed_by: str | None,
+    now: datetime,
+) -> About:
+    """An invented order with all that the rule's texts name, whose customer reads the language that is asked for."""
     shop = Store(id=store.id, name=store.name, url=store.url)
-    return lambda locale: sample(shop, locale=locale, zone=store.calendar.zone, now=now, signed_by=signed_by)
+    specs = [action.spec for step in rule.steps for action in step.actions]
+    texts = [str(getattr(spec, "text", "")) for spec in specs]
+    texts += [text for spec in specs for text in templates.get(str(getattr(spec, "template", None)), {}).values()]
+    fields = {
+        name: f"sample of {name}"
+        for text in texts
+        for found in _CUSTOM_FIELD.findall(text)
+        for name in filter(None, found)
+    }
+    return lambda locale: sample(
+        shop, locale=locale, zone=store.calendar.zone, now=now, signed_by=signed_by, meta=fields
+    )
+
+
+_CUSTOM_FIELD = re.compile(r"""\border\.meta(?:\.(\w+)|\[\s*['"]([^'"]+)['"]\s*\])""")
 
 
 def about_order(

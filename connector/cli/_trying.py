@@ -51,7 +51,7 @@ def rehearsed(
     try:
         signed_by, moment = loaded.config.signed_by, now()
         if order is None:
-            about = about_sample(config, signed_by=signed_by, now=moment)
+            about = about_sample(found, loaded.templates, config, signed_by=signed_by, now=moment)
         else:
             known, journal = _order(loaded, config, adapter, order)
             about = about_order(found, known, journal, config, signed_by=signed_by, now=moment)

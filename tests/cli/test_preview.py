@@ -112,6 +112,12 @@ def test_the_table_tells_how_many_pieces_a_text_message_is(tea: Shop) -> None:
     assert result["index"] == "preview/on-its-way/index.html"
 
 
+def test_custom_fields_that_a_text_names_are_invented_too(tea: Shop) -> None:
+    tea.write("templates/shipped/en.md", "Gift: {{ order.meta.gift_wrap }}, from {{ order.meta['given by'] }}\n")
+    look(tea, "--locale", "en")
+    assert seen(tea, "1-send/en/sms.txt") == "Gift: sample of gift_wrap, from sample of given by\n"
+
+
 def test_a_coupon_is_invented_and_none_is_made(tea: Shop) -> None:
     look(tea)
     assert "Come again: sample4you" in seen(tea, "6-send/en/mail.txt")
