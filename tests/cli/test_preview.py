@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connector.preview.pictures import BROWSERS
-from tests.cli.conftest import Result, Shop
+from tests.cli.conftest import Desk, Result, Shop
 from tests.cli.lines import Lines, open_lines
 
 RULE = """
@@ -306,3 +306,22 @@ def test_where_several_stores_have_the_rule_one_is_to_be_named(tea: Shop) -> Non
     result = tea.type("preview", "on-its-way", **NO_BROWSER)
     assert result.lines == ["several stores have the rule 'on-its-way': name one with --store, of tea, mugs"]
     assert look(tea, "--store", "mugs").code == 0
+
+
+@pytest.mark.parametrize(
+    ("means", "told"),
+    [("platform_messages: invoice", None), ("", "this store sends no messages of its own")],
+)
+def test_a_store_that_takes_plain_text_has_it_plain_and_one_that_sends_nothing_says_so(
+    desk: Desk, means: str, told: str | None
+) -> None:
+    store = (
+        f"id: mugs\n    platform: shopify\n    url: https://mugs.myshopify.com\n    access_token: shpat_0\n    {means}"
+    )
+    desk.write("config.yaml", f"version: 1\nstores:\n  - {store}\n")
+    desk.rules("- { id: plain, trigger: order.placed, actions: [{ send: 'Tea & biscuits' }, { add_note: 'A & B' }] }")
+    result = desk.type("preview", "plain", "--json", **NO_BROWSER)
+    message, note = result.json["forms"]
+    assert message["why_not"] == told
+    assert message["files"] == ([] if told else ["preview/plain/1-send/en/platform.txt"])
+    assert (desk.folder / note["files"][0]).read_text() == "A & B\n"
