@@ -83,14 +83,14 @@ def ingest(
     for whole in arrived.values():
         before = known.get(whole.id)
         try:
-            person = person_of(whole, shop.id, shop.secret)
-            if before is not None and person != before.person and _is_another(whole, before.order):
-                ingested.broken.append(Broken(whole.id, ANOTHER))
-                continue
             order, erased = may_keep.look(whole, before)
             raw = orders.encode(order)
             is_changed = before is None or before.raw != raw
             if before is None or is_changed or _is_due_for_care(order, before, now):
+                person = person_of(whole, shop.id, shop.secret)
+                if before is not None and person != before.person and _is_another(whole, before.order):
+                    ingested.broken.append(Broken(whole.id, ANOTHER))
+                    continue
                 is_past = before is None and (past_until is None or order.created_at <= past_until)
                 journal = observe(order, before.journal if before else (), past if is_past else present)
                 news.append(_News(order, raw, journal, person, erased, before is None))
