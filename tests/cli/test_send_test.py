@@ -157,7 +157,7 @@ def test_an_address_on_the_suppression_list_gets_nothing_and_it_says_what_to_do(
     tea.type("suppression", "add", ME)
     result = send(tea)
     assert result.code == 2
-    assert "email: its address is on the suppression list since" in result.err
+    assert "email: this customer's address is on the suppression list since" in result.err
     assert "'aftersale suppression remove' takes it off" in result.err
     assert lines.mail.commands == []
 
