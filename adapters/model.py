@@ -191,9 +191,13 @@ class Coupon(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Identity(Struct, frozen=True, gc=False, kw_only=True):
-    """What makes a store that store: compared whenever it may have changed under the same configuration."""
+    """What makes a store that store: compared whenever it may have changed under the same configuration.
+
+    `url` is what it calls itself, `reached_at` where it answers: a copy often goes on calling itself what it was.
+    """
 
     url: str
+    reached_at: str | None = None
     site_id: str | None = None
     currency: str | None = None
 

@@ -36,6 +36,11 @@ OPEN_FOR = timedelta(days=90)
 
 CLOSED = frozenset({"cancelled", "refunded", "failed", "trash"})
 
+ANOTHER = (
+    "it is another customer's order than before, made at another time: was the shop's database put back from a copy? "
+    "Nothing is done about it"
+)
+
 AFTER_A_FAULT = timedelta(hours=1)
 """How long an order, or a follow-up, that we stumbled over is left alone."""
 
@@ -82,9 +87,12 @@ def ingest(
             raw = orders.encode(order)
             is_changed = before is None or before.raw != raw
             if before is None or is_changed or _is_due_for_care(order, before, now):
+                person = person_of(whole, shop.id, shop.secret)
+                if before is not None and person != before.person and _is_another(whole, before.order):
+                    ingested.broken.append(Broken(whole.id, ANOTHER))
+                    continue
                 is_past = before is None and (past_until is None or order.created_at <= past_until)
                 journal = observe(order, before.journal if before else (), past if is_past else present)
-                person = person_of(whole, shop.id, shop.secret)
                 news.append(_News(order, raw, journal, person, erased, before is None))
         except Exception as error:  # noqa: BLE001  one order must not keep the others from being seen
             ingested.broken.append(_stumbled_over(shop, whole.id, error))
@@ -118,6 +126,12 @@ class _News(NamedTuple):
     person: str
     erased: Erased | None
     is_new: bool
+
+
+def _is_another(order: Order, before: Order) -> bool:
+    """Whether this is somebody else's order under the id of one that we knew: it was made at another time, too."""
+    people = (order.customer.email, before.customer.email)
+    return all(people) and not before.draft and order.created_at != before.created_at
 
 
 def _is_due_for_care(order: Order, before: Known, now: datetime) -> bool:

@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 
 from adapters.model import Order
 from connector.actions import NotNow, Refused
-from connector.prepare import Judged, Made, Words, make_ready
+from connector.prepare import Judged, Made, make_ready
 from connector.privacy import why_not_written_to
 from connector.shop import Shop
 from connector.store.followups import Followup
 from connector.store.orders import Known
 from connector.store.suppressions import Listed
+from connector.wording import InWords, written_out
 from rules.planner import Facts, cooling_down, plan
 from rules.protection import good_time_of
 from rules.timing import next_open
@@ -52,7 +53,7 @@ def admitted(
     listed: Listed,
     enter: Callable[[Sequence[Made]], None],
     now: datetime,
-    words: Words | None = None,
+    words: InWords = written_out,
 ) -> list[Made]:
     """The actions of a step, made ready. `enter` counts their messages as sent, or raises NotNow.
 

@@ -228,6 +228,15 @@ def _record_success(shop: Shop, state: StoreState, *, swept: bool) -> bool:
 # Is it still the same store? ----------------------------------------------------------------------------------
 
 
+IDENTIFYING = {
+    "url": "address",
+    "reached_at": "address in the configuration",
+    "site_id": "site id",
+    "currency": "currency",
+}
+"""What tells stores apart, and how people call it."""
+
+
 def key_mark(shop: Shop) -> str:
     """A mark that changes with the store's key or URL, from which neither can be read."""
     text = "\n".join([shop.config.url, *shop.config.secrets()])
@@ -240,22 +249,27 @@ def _may_be_another(shop: Shop, state: StoreState) -> bool:
 
 def _verify_identity(shop: Shop, state: StoreState, *, accept: bool) -> None:
     found = shop.adapter.identify().identity
-    if state.identity is not None and not accept:
-        told_apart = difference(state.identity, found)
-        if told_apart is not None:
-            raise StoreRefused(
-                f"this is not the store it was: {told_apart}. Nothing was done. If it is meant "
-                f"(the shop has moved), run once with --accept-store"
-            )
+    if not accept:
+        refuse_another(state, found)
     mark = key_mark(shop)
     if state.identity != found or state.key_mark != mark:
         with shop.database.write() as connection:
             stores.update(connection, shop.id, identity=_completed(found, state.identity), key_mark=mark)
 
 
+def refuse_another(state: StoreState, found: Identity) -> None:
+    """Raises StoreRefused if this is not the store that the state was made with."""
+    told_apart = difference(state.identity, found) if state.identity is not None else None
+    if told_apart is not None:
+        raise StoreRefused(
+            f"this is not the store it was: {told_apart}. Nothing was done. If it is meant "
+            f"(the shop has moved), run once with --accept-store"
+        )
+
+
 def difference(was: Identity, found: Identity) -> str | None:
     """What tells two stores apart; what could not be learnt tells nothing."""
-    for name, label in (("url", "address"), ("site_id", "site id"), ("currency", "currency")):
+    for name, label in IDENTIFYING.items():
         before, after = getattr(was, name), getattr(found, name)
         if before and after and before != after:
             return f"its {label} was {before} and is now {after}"
@@ -266,4 +280,4 @@ def _completed(found: Identity, was: Identity | None) -> Identity:
     """What is known now, with what was known before where it could not be learnt this time."""
     if was is None:
         return found
-    return Identity(url=found.url, site_id=found.site_id or was.site_id, currency=found.currency or was.currency)
+    return Identity(**{name: getattr(found, name) or getattr(was, name) for name in IDENTIFYING})

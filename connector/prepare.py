@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -20,12 +20,12 @@ from connector.shop import Shop
 from connector.staff import STAFF, named, redirected
 from connector.store.followups import Followup
 from connector.store.suppressions import Listed
+from connector.wording import InWords, Wording, context_of, coupon_of
 from rules.events import Journal
 from rules.locales import wanted_locales
-from rules.messages import Rendered, render_template, render_words
-from rules.planner import Facts, Subject, Wanted, scene_of
-from rules.template_language import GivenCoupon, Store
-from rules.templates import Context, Markup, RenderError, render_text
+from rules.planner import Facts, Subject, Wanted
+from rules.template_language import GivenCoupon
+from rules.templates import Context, RenderError
 from rules.timing import after
 
 if TYPE_CHECKING:
@@ -49,16 +49,6 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """How texts become words: those that stand in a rule, by the markup and for a name in errors; and messages, from a
-    text or a template, with where to unsubscribe.
-    """
-
-    line: Callable[[str, Context, Markup, str], str]
-    message: Callable[[Shop, Judged, Context, str | None, str | None, str | None], Rendered]
-
-
-@dataclass(frozen=True, slots=True)
 class Made:
     """An action of a step, ready to be done; after the rule's last step nothing of it is left to plan."""
 
@@ -68,7 +58,7 @@ class Made:
 
 
 def make_ready(
-    listed: Listed, shop: Shop, judged: Judged, rows: Sequence[Followup], now: datetime, words: Words | None = None
+    listed: Listed, shop: Shop, judged: Judged, rows: Sequence[Followup], now: datetime, words: InWords
 ) -> list[Made]:
     """Every action of the step, ready, in order; `listed` knows who is on the suppression list.
 
@@ -84,7 +74,7 @@ def make_ready(
             raise Refused(f"this store cannot do '{kind.name}'")
         code = coupon_code(shop.secret, row)
         try:
-            setting = _setting(listed, shop, judged, row, context, code, now, words or WRITTEN)
+            setting = _setting(listed, shop, judged, row, context, code, now, words)
             prepared = kind.prepare(action.spec, setting)
         except RenderError as error:
             raise Broken(str(error)) from None
@@ -92,7 +82,7 @@ def make_ready(
         if not made and (circuit := circuit_of(shop, prepared)) is not None:
             heed(circuit, now)
         if prepared.coupon_code is not None:
-            context = replace(context, coupon=_coupon(prepared))
+            context = replace(context, coupon=coupon_of(prepared))
         prepared = msgspec.structs.replace(prepared, again=_again(row))
         made.append(Made(row, prepared, in_last_step=wanted.step is wanted.rule.steps[-1]))
     return made
@@ -158,15 +148,23 @@ def _setting(
     context: Context,
     code: str,
     now: datetime,
-    words: Words,
+    words: InWords,
 ) -> Setting:
     redirect_to = named(shop.redirect_to) if shop.mode == "redirect" and shop.redirect_to is not None else None
-    name = f"rule '{judged.wanted.rule.id}'"
+    wording = Wording(
+        rule=judged.wanted.rule.id,
+        about=context,
+        locales=wanted_locales(judged.facts.order, shop.config.locale),
+        templates=shop.templates,
+        brand=shop.config.brand,
+        markup=shop.adapter.markup,
+    )
+    said = words(wording)
     return Setting(
         order=judged.facts.order,
-        render=lambda source: _with_words(words.line(source, context, shop.adapter.markup, name)),
-        render_plain=lambda source: _with_words(words.line(source, context, "plain", name)),
-        compose=partial(words.message, shop, judged, context),
+        render=said.for_store,
+        render_plain=said.plain,
+        compose=said.compose,
         reach=lambda channel, marketing: reach(listed, shop, judged.facts.order, channel, now, marketing=marketing),
         markup=shop.adapter.markup,
         later=lambda span: after(now, span, shop.calendar),
@@ -192,49 +190,11 @@ def _refused_by(row: Followup) -> Mapping[str, str]:
     return msgspec.json.decode(row.intent, type=Prepared).refused_by if row.intent is not None else {}
 
 
-def _compose(
-    shop: Shop, judged: Judged, context: Context, text: str | None, template: str | None, unsubscribe: str | None
-) -> Rendered:
-    """A message in the customer's language; a text that stands in a rule is in the store's."""
-    brand = shop.config.brand
-    if text is not None:
-        name = f"rule '{judged.wanted.rule.id}'"
-        return render_words(text, context, name=name, brand=brand, unsubscribe=unsubscribe)
-    wanted = wanted_locales(judged.facts.order, shop.config.locale)
-    files = shop.templates[str(template)]
-    return render_template(files, wanted, context, name=f"templates/{template}", brand=brand, unsubscribe=unsubscribe)
-
-
-def _line(source: str, context: Context, markup: Markup, name: str) -> str:
-    return render_text(source, context, markup, name=name)
-
-
-WRITTEN = Words(_line, _compose)
-"""Words as they go out."""
-
-
-def _with_words(text: str) -> str:
-    """The text, if there is anything in it. Raises Refused otherwise."""
-    if not text.strip():
-        raise Refused("its text comes out empty for this order")
-    return text
-
-
 def _context(shop: Shop, judged: Judged, now: datetime) -> Context:
     """What texts may speak of."""
-    order, subject = judged.facts.order, judged.wanted.subject
-    scene = scene_of(judged.facts, subject, judged.journal, now)
-    return Context(
-        order=order,
-        items=scene.items,
-        item=subject.item or (order.items[0] if order.items else None),
-        shipment=scene.shipments[-1] if scene.shipments else None,
-        store=Store(id=shop.id, name=shop.config.name, url=shop.config.url),
-        coupon=_coupon_of(judged, subject),
-        signed_by=shop.signed_by,
-        locale=shop.config.locale,  # that of the texts in rules
-        zone=shop.calendar.zone,
-    )
+    subject = judged.wanted.subject
+    coupon = _coupon_of(judged, subject)
+    return context_of(judged.facts, subject, judged.journal, now, shop.config, signed_by=shop.signed_by, coupon=coupon)
 
 
 def _coupon_of(judged: Judged, subject: Subject) -> GivenCoupon | None:
@@ -243,10 +203,5 @@ def _coupon_of(judged: Judged, subject: Subject) -> GivenCoupon | None:
         if row.of_step[:2] == (judged.wanted.rule.id, subject.key) and row.intent is not None:
             earlier = msgspec.json.decode(row.intent, type=Prepared)
             if earlier.coupon_code is not None and row.state == "done":
-                return _coupon(earlier)
+                return coupon_of(earlier)
     return None
-
-
-def _coupon(prepared: Prepared) -> GivenCoupon:
-    assert prepared.coupon_code is not None
-    return GivenCoupon(code=prepared.coupon_code, expires_at=prepared.coupon_expires_at)

@@ -13,7 +13,7 @@ from connector.lines import Circuit
 from connector.privacy import why_not_to
 from connector.shop import Shop
 from connector.store.suppressions import Listed
-from connector.unsubscribing import link_for
+from connector.unsubscribing import NOBODY, link_for
 from rules.protection import TRANSACTIONAL, NoConsent, consent_basis
 
 
@@ -31,7 +31,9 @@ def reach(listed: Listed, shop: Shop, order: Order, channel: str, now: datetime,
     if line is not None:
         heed(line.circuit, now)
     offered = shop.protection.unsubscribe if marketing else None
-    return Way(channel, to, basis, link_for(offered, shop.secret, to, shop.id) if offered is not None else None)
+    # Whoever gets a customer's message instead of them can unsubscribe nobody.
+    who = to if shop.mode != "redirect" else NOBODY
+    return Way(channel, to, basis, link_for(offered, shop.secret, who, shop.id) if offered is not None else None)
 
 
 def heed(circuit: Circuit, now: datetime) -> None:

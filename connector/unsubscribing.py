@@ -11,6 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from connector.people import addresses_of, mark
 
+NOBODY = "nobody@aftersale.invalid"
+"""Who unsubscribes by a link in a message that its customer does not get: a preview, a test, or one redirected."""
+
 _SIGNED = 16
 """Bytes of the signature: as many as anybody could want to guess."""
 _MARK = 16

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
+from types import MappingProxyType
 
-from adapters.model import Address, Customer, LineItem, Money, Order, Refund, Shipment
+from adapters.model import (
+    Address,
+    Consent,
+    Customer,
+    LineItem,
+    Milestone,
+    Money,
+    Order,
+    Refund,
+    Return,
+    Shipment,
+)
 from rules.locales import fallbacks
 from rules.template_language import GivenCoupon, Store
 from rules.templates import Context
+
+SAMPLE_COUPON = "sample4you"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _NAMES = {"ar": "ليلى", "he": "נועה", "ru": "Анна"}
 
 
 def sample(
-    store: Store, *, locale: str, zone: tzinfo, now: datetime, signed_by: str | None, currency: str = "EUR"
+    store: Store,
+    *,
+    locale: str,
+    zone: tzinfo,
+    now: datetime,
+    signed_by: str | None,
+    currency: str = "EUR",
+    meta: Mapping[str, str] = NOTHING,
 ) -> Context:
-    """What a template is about, for this store and in this language, two days before `now` (aware, UTC)."""
+    """What a template is about, for this store and in this language, two days before `now` (aware, UTC); `meta` are the
+    order's custom fields.
+    """
     language = next(iter(fallbacks(locale)[-1:]), "en")
     placed = now - timedelta(days=2)
     items = (
-        LineItem(id="1", name="Sample tea, 100 g", quantity=2, total=Money(Decimal("48.00"), currency), sku="SAMPLE-1"),
-        LineItem(id="2", name="Sample teapot", quantity=1, total=Money(Decimal("51.00"), currency), sku="SAMPLE-2"),
+        _item("1", "Sample tea, 100 g", 2, Money(Decimal("48.00"), currency)),
+        _item("2", "Sample teapot", 1, Money(Decimal("51.00"), currency)),
     )
     shipment = Shipment(
         id="1",
@@ -29,10 +54,34 @@ def sample(
         tracking_number="SC123456789",
         tracking_url="https://track.example.com/SC123456789",
         shipped_at=now - timedelta(days=1),
+        delivered_at=now,
         estimated_delivery_at=now + timedelta(days=1),
+        state="delivered",
+        milestones=(Milestone("delivered", now),),
+        items=tuple((item.id, item.quantity) for item in items),
     )
     customer = Customer(
-        id="1", email="customer@example.com", first_name=_NAMES.get(language, "Emma"), last_name="Sample", locale=locale
+        id="1",
+        email="customer@example.com",
+        phone="+12025550142",
+        first_name=_NAMES.get(language, "Emma"),
+        last_name="Sample",
+        locale=locale,
+        tags=("sample",),
+        consents=(Consent(channel="email", state="subscribed"),),
+        orders_count=2,
+    )
+    address = Address(
+        first_name=customer.first_name,
+        last_name=customer.last_name,
+        company="Sample Ltd",
+        line1="1 Sample Street",
+        line2="Second floor",
+        city="Sampleton",
+        region="Sampleshire",
+        postcode="12345",
+        country="US",
+        phone=customer.phone,
     )
     order = Order(
         id="7001",
@@ -41,12 +90,26 @@ def sample(
         created_at=placed,
         modified_at=now,
         paid_at=placed,
+        completed_at=now,
+        cancelled_at=now,
         total=Money(Decimal("99.00"), currency),
         customer=customer,
-        shipping=Address(first_name=customer.first_name, last_name="Sample", line1="1 Sample Street", city="Sampleton"),
+        billing=address,
+        shipping=address,
         items=items,
         shipments=(shipment,),
-        refunds=(Refund(id="1", amount=Money(Decimal("9.00"), currency), created_at=now),),
+        refunds=(
+            Refund(id="1", amount=Money(Decimal("9.00"), currency), reason="A sample of a reason", created_at=now),
+        ),
+        returns=(Return(id="1", status="open", created_at=now, closed_at=now),),
+        coupons=("sample4me",),
+        tags=("sample",),
+        meta=dict(meta),
+        payment_method="sample",
+        payment_title="Sample Card",
+        shipping_method="Sample Express",
+        customer_note="A sample of a note",
+        source="sample",
         payment_url=f"{store.url or 'https://shop.example.com'}/pay/7001",
         locale=locale,
     )
@@ -56,8 +119,23 @@ def sample(
         item=items[0],
         shipment=shipment,
         store=store,
-        coupon=GivenCoupon(code="sample4you", expires_at=now + timedelta(days=14)),
+        coupon=GivenCoupon(code=SAMPLE_COUPON, expires_at=now + timedelta(days=14)),
         signed_by=signed_by,
         locale=locale,
         zone=zone,
+    )
+
+
+def _item(id_: str, name: str, quantity: int, total: Money) -> LineItem:
+    return LineItem(
+        id=id_,
+        name=name,
+        quantity=quantity,
+        total=total,
+        product_id=id_,
+        variation_id=id_,
+        sku=f"SAMPLE-{id_}",
+        product_type="sample",
+        product_tags=("sample",),
+        vendor="Sample & Sons",
     )

@@ -91,7 +91,7 @@ def _content(message: Message) -> bytes:
     plain = _part("plain", message.text, message.key)
     if message.html is None:
         return plain
-    html = _part("html", _styled(message.html), message.key)
+    html = _part("html", styled(message.html), message.key)
     boundary = _boundary(message.key)
     mark = f"--{boundary}".encode()
     head = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode()
@@ -103,8 +103,8 @@ def _boundary(key: str) -> str:
     return f"=_{key}"
 
 
-def _styled(html: str) -> str:
-    """With its style sheets inlined, as many mail programs drop them."""
+def styled(html: str) -> str:
+    """With its style sheets inlined, as many mail programs drop them. Raises Rejected where one cannot be read."""
     if "<style" not in html:
         return html
     try:

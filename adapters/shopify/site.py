@@ -132,7 +132,7 @@ def check(client: Client, terms: Terms, needs: Collection[Capability], now: date
         answer = client.read("shop", {}, _Answer)
     except AdapterError as error:
         findings = (Finding(True, str(error)),)
-        return StoreInfo(identity=Identity(url=terms.url), means=_means(terms), findings=findings)
+        return StoreInfo(identity=Identity(url=terms.url, reached_at=terms.url), means=_means(terms), findings=findings)
     findings = (
         *_lacking(answer.scopes, needs),
         *(_without_people(client, now) if "read_orders" in answer.scopes else ()),
@@ -148,6 +148,7 @@ def _info(client: Client, terms: Terms, answer: _Answer, findings: tuple[Finding
     return StoreInfo(
         identity=Identity(
             url=f"https://{shop.myshopify_domain}" if shop.myshopify_domain else terms.url,
+            reached_at=terms.url,
             site_id=shop.id.rpartition("/")[2],
             currency=shop.currency_code,
         ),

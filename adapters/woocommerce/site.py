@@ -125,7 +125,9 @@ def _info(
     known = _zone(index)
     home = (status.environment.home_url or index.home or client.url).rstrip("/")
     return StoreInfo(
-        identity=Identity(url=home, site_id=status.environment.store_id or None, currency=currency),
+        identity=Identity(
+            url=home, reached_at=client.url, site_id=status.environment.store_id or None, currency=currency
+        ),
         name=index.name or None,
         version=status.environment.version,
         timezone=known[0] if known is not None else None,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from datetime import datetime
-from html import escape
 from typing import ClassVar, Literal, Self
 
 from msgspec.structs import replace
@@ -30,6 +28,7 @@ from connector.actions import (
     World,
 )
 from connector.channel_keys import PLATFORM
+from connector.wording import with_first_line, with_words
 from rules.messages import NotByThisChannel
 from rules.schema import ActionSpec, Channels, TemplateName, Text
 
@@ -85,18 +84,18 @@ def _written(spec: Send, setting: Setting, way: Way) -> Prepared:
     rendered = setting.compose(spec.text, spec.template, way.unsubscribe)
     if way.channel == PLATFORM:
         text = rendered.html_fragment if setting.markup == "html" else rendered.plain
-        text = _with_words(text)
+        text = with_words(text)
         return Prepared(text=text, subject=rendered.subject, channel=way.channel, locale=rendered.locale)
     message = Message(
         to=way.to,
         key=setting.key,
-        text=_with_words(rendered.plain),
+        text=with_words(rendered.plain),
         locale=rendered.locale,
         marketing=spec.purpose == "marketing",
         unsubscribe=way.unsubscribe,
     )
     if way.channel == "sms":
-        message = replace(message, text=_with_words(rendered.sms))
+        message = replace(message, text=with_words(rendered.sms))
     elif way.channel == "whatsapp":
         approved = rendered.whatsapp
         filled = {"template": approved.template, "parameters": approved.parameters, "locale": approved.language}
@@ -115,26 +114,21 @@ def _redirected(prepared: Prepared, setting: Setting) -> Prepared:
     text = f"{banner}\n\n{prepared.text}"
     message = None
     if setting.redirect_by == MAIL and setting.redirect_to is not None:
+        locale = prepared.message.locale if prepared.message is not None else "en"
         html = prepared.message.html if prepared.message is not None else None
-        message = Message(
+        plain = Message(
             to=setting.redirect_to,
             key=setting.key,
-            text=text,
+            text=prepared.text or "",
             subject=prepared.subject,
-            html=_BODY.sub(lambda tag: f"{tag[0]}<p>{escape(banner)}</p>", html, count=1) if html is not None else None,
-            locale=prepared.message.locale if prepared.message is not None else "en",
+            html=html,
+            locale=locale,
         )
+        message = with_first_line(plain, banner)
     return replace(prepared, text=text, channel=setting.redirect_by, redirected_to=setting.redirect_to, message=message)
 
 
-_BODY = re.compile(r"<body[^>]*>")
 MAIL = "email"
-
-
-def _with_words(text: str) -> str:
-    if not text.strip():
-        raise Refused("its text comes out empty for this order")
-    return text
 
 
 def perform(prepared: Prepared, world: World) -> str | None:

@@ -21,9 +21,11 @@ from connector.cli._rows import Found, rows_json, rows_table
 from connector.cli._screen import console, count, print_json
 from connector.cli._state import by_shop, known_shop, now, state_of, with_state
 from connector.loading import Loaded
+from connector.poller import refuse_another
 from connector.settling import SETTLES_AFTER
 from connector.settling import settle as ask_store
-from connector.store import followups
+from connector.shop import Shop
+from connector.store import followups, stores
 from connector.store.database import Database, locked
 from connector.store.errors import Locked
 from connector.store.followups import Followup
@@ -102,9 +104,11 @@ def _ask_the_stores(database: Database, loaded: Loaded, rows: Sequence[Followup]
             for store in loaded.config.stores:
                 shop = known_shop(loaded, store, database, now)
                 try:
-                    for row in rows:
-                        if row.store == store.id:
-                            ask_store(shop, row, Tally())
+                    theirs = [row for row in rows if row.store == store.id]
+                    if theirs:
+                        _refuse_another(shop)
+                    for row in theirs:
+                        ask_store(shop, row, Tally())
                 except AdapterError as error:
                     log.warning("store cannot be asked", store=store.id, reason=str(error))
                     code = Exit.FAILED
@@ -113,6 +117,13 @@ def _ask_the_stores(database: Database, loaded: Loaded, rows: Sequence[Followup]
     except Locked as error:
         raise Stop(Exit.LOCKED, f"{error}, and settles by itself what it can") from None
     return code
+
+
+def _refuse_another(shop: Shop) -> None:
+    """A copy of the store knows nothing of what went out since it was made. Raises StoreRefused for one."""
+    with shop.database.read() as connection:
+        state = stores.load(connection, shop.id)
+    refuse_another(state, shop.adapter.identify().identity)
 
 
 def _tell(clients: Clients, chosen: Found, code: Exit, *, as_json: bool) -> Exit:

@@ -21,13 +21,14 @@ from connector.actions import Broken, NotNow, Refused
 from connector.counting import admit, longest, marks_of
 from connector.ingest import ask_at
 from connector.judging import A_MOMENT, admitted, judge
-from connector.prepare import Judged, Made, Words
+from connector.prepare import Judged, Made
 from connector.reconciler import reconcile
 from connector.runner import CLAIM, ROLLING
 from connector.shop import Shop
 from connector.store.followups import Followup
 from connector.store.orders import Erased, Known, decode
 from connector.store.suppressions import Listed
+from connector.wording import InWords
 from rules.events import TRIGGER_STATUS, Event, Journal, Sight, observe
 from rules.past import Past, as_of, past_of
 from rules.planner import Active, Facts, plan
@@ -68,7 +69,7 @@ class Setup:
     start: datetime
     end: datetime
     listed: Listed
-    words: Words
+    words: InWords
 
 
 @dataclass(slots=True)

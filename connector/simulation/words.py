@@ -1,41 +1,44 @@
-"""Words for a replay: a few messages are written out in full, the others only to the point of how they could go."""
+"""Words for a replay: a few messages are written out in full, of the others only how they could go."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
-from connector.prepare import WRITTEN, Judged, Words
-from connector.shop import Shop
+from connector.wording import InWords, Wording
 from rules.letter import FrontMatter, read_letter
-from rules.locales import choose_locale, wanted_locales
+from rules.locales import choose_locale
 from rules.messages import NO_BRAND, Rendered, render_words
-from rules.templates import Context
 
 BLANK = "…"
 
 
-def mostly_blank(in_full: Callable[[str, str], bool]) -> Words:
+def mostly_blank(in_full: Callable[[str, str], bool]) -> InWords:
     """Words of which `in_full` says, by store and rule, whether the next message is to be written out."""
+    return lambda wording: wording if in_full(wording.about.store.id, wording.rule) else Blank(wording)
 
-    def message(
-        shop: Shop, judged: Judged, context: Context, text: str | None, template: str | None, unsubscribe: str | None
-    ) -> Rendered:
-        rule = judged.wanted.rule.id
-        if in_full(shop.id, rule):
-            return WRITTEN.message(shop, judged, context, text, template, unsubscribe)
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """Says nothing, by the channels that the message could go by."""
+
+    wording: Wording
+
+    def for_store(self, source: str) -> str:
+        return BLANK
+
+    def plain(self, source: str) -> str:
+        return BLANK
+
+    def compose(self, text: str | None, template: str | None, unsubscribe: str | None) -> Rendered:
+        wording = self.wording
         if template is None:
-            return render_words(BLANK, context, name=rule)
-        texts = shop.templates[template]
-        locale = choose_locale(texts, wanted_locales(judged.facts.order, shop.config.locale))
-        return blank_letter(context, locale, texts[locale])
-
-    return Words(lambda source, context, markup, name: BLANK, message)
-
-
-def blank_letter(context: Context, locale: str, source: str) -> Rendered:
-    """A message that goes by the same channels as this template, and says nothing."""
-    return Rendered(_blank_front(source), BLANK, None, context, locale, "", NO_BRAND, None)
+            return render_words(BLANK, wording.about, name=wording.rule)
+        texts = wording.templates[template]
+        locale = choose_locale(texts, wording.locales)
+        front = _blank_front(texts[locale])
+        return Rendered(front, BLANK, None, wording.about, locale, wording.rule, NO_BRAND, None)
 
 
 @lru_cache(maxsize=256)

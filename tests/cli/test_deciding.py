@@ -151,6 +151,15 @@ def test_a_store_that_cannot_be_asked_is_told(unknown: Shop) -> None:
     assert [row["state"] for row in unknown.rows("history")] == ["unknown"]
 
 
+def test_a_copy_of_the_store_is_not_asked_what_went_out(unknown: Shop) -> None:
+    long_ago(unknown, "unknown")
+    unknown.store.become_another_store()
+    result = unknown.type("settle")
+    assert result.code == 1
+    assert "not the store it was" in result.err
+    assert [row["state"] for row in unknown.rows("history")] == ["unknown"]
+
+
 def test_settling_what_is_settled_is_a_mistake(noted: Shop) -> None:
     assert noted.type("settle", "7", "--sent").code == 2
     assert noted.type("settle", "--sent", "--not-sent").code == 2

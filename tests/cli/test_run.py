@@ -136,6 +136,17 @@ def test_redirect_needs_to_know_where_to(noted: Shop) -> None:
     assert "redirect_to" in result.err
 
 
+@pytest.mark.parametrize("nowhere", ["boss", "+972501234567", "boss @example.com"])
+def test_messages_are_redirected_to_an_address_that_can_take_them(shop: Shop, nowhere: str) -> None:
+    shop.config(shop.store.url, f'mode: redirect\nredirect_to: "{nowhere}"\n')
+    shop.rules(HELLO)
+    result = shop.type("run", "--once")
+    assert result.code == 2
+    (line,) = result.lines
+    assert line.startswith("config.yaml:4:")
+    assert "redirect_to: write an e-mail address" in line
+
+
 def test_redirected_messages_reach_no_customer(shop: Shop) -> None:
     shop.config(shop.store.url, "redirect_to: boss@example.com\n")
     shop.rules("- { id: hello, trigger: order.placed, actions: [ { send: Hello } ] }")

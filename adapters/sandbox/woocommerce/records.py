@@ -183,6 +183,8 @@ class Store:
     store_id: str
     name: str
     url: str = ""
+    home: str = ""
+    """What it calls itself, if not what it is reached at."""
     keys: dict[str, ApiKey] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
     coupons: dict[str, Coupon] = field(default_factory=dict)

@@ -142,6 +142,11 @@ class WooSandbox:
         with self._lock:
             self._store.store_id = str(uuid.uuid4())
 
+    def call_itself(self, url: str, store_id: str) -> None:
+        """Tell this address and id for its own, as a copy of the site goes on doing that was made of another."""
+        with self._lock:
+            self._store.home, self._store.store_id = url, store_id
+
     # Orders
 
     def add_order(

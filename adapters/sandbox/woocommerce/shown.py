@@ -200,7 +200,7 @@ def system_status(store: Store) -> Json:
     orders = "OrdersTableDataStore" if store.hpos else "WC_Order_Data_Store_CPT"
     return {
         "environment": {
-            "home_url": store.url,
+            "home_url": store.home or store.url,
             "site_url": store.url,
             "store_id": store.store_id,
             "version": WC_VERSION,
@@ -237,7 +237,7 @@ def site(store: Store, routes: Iterable[str]) -> Json:
         "name": store.name,
         "description": "",
         "url": store.url,
-        "home": store.url,
+        "home": store.home or store.url,
         "gmt_offset": int(hours) if hours.is_integer() else hours,
         "timezone_string": store.zone.key,
         "namespaces": ["oembed/1.0", "wc/v1", "wc/v2", "wc/v3", "wp/v2"],
