@@ -188,6 +188,7 @@ def _write_intent(connection: sa.Connection, made: Made, now: datetime) -> None:
         at=now,
         reason="under way",
         channel=made.prepared.channel,
+        locale=made.prepared.locale,
         basis=made.prepared.basis,
         passed_over="; ".join(made.prepared.passed_over) or None,
         intent=msgspec.json.encode(made.prepared),

@@ -177,7 +177,7 @@ def _plan_and_save(
     followups.update_each(connection, changes.moved)
     followups.update_each(connection, changes.skipped)
     _let_others_step_in(connection, shop, news, recorded, changes, now)
-    ingested.planned += len(changes.inserted)
+    ingested.planned += sum(row["state"] == "pending" for row in changes.inserted)
     if changes.skipped:
         skipped = {row["id"] for row in changes.skipped}
         of_rule = {row.id: row.rule for rows in recorded.values() for row in rows if row.id in skipped}

@@ -151,12 +151,13 @@ def switch_on(database: Database, store: str, rules: tuple[Rule, ...], now: date
         for rule in rules:
             before = known.get(rule.id)
             since = before.since if before is not None and (before.enabled or not rule.enabled) else now
-            state = RuleState(rule.id, rule.digest, rule.enabled, since)
+            first_id = before.first_id if before is not None else rule.id
+            state = RuleState(rule.id, rule.digest, rule.enabled, since, first_id)
             if state != before:
                 stores.save_rule(connection, store, state)
                 # A new rule has to do with nothing that we know, unless it reaches back.
                 is_edited = is_edited or before is not None or rule.backfill is not None
-            active.append(Active(rule, since))
+            active.append(Active(rule, since, first_id))
         if is_edited:
             orders.ask_all_again(connection, store, now)
     return tuple(active)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from adapters.model import Order
-from connector.store.followups import Followup
+from connector.store.followups import HOLDOUT, Followup
 from rules.planner import Plan, Wanted
 
 Row = dict[str, object]
@@ -33,7 +33,8 @@ def reconcile(
     """Compare a plan with what is recorded of its order (and of its subjects elsewhere).
 
     Done, failed, unknown and held rows are never touched, nor are those skipped for good. A skipped row that is
-    wanted again comes back to life; a pending one that is not wanted is skipped, with the plan's reason.
+    wanted again comes back to life; a pending one that is not wanted is skipped, with the plan's reason. Of somebody
+    who is held out, the step's first action stands for all that they do not get, and is skipped for good.
     """
     changes = Changes()
     rows = {(row.rule, row.subject, row.step, row.action): row for row in recorded}
@@ -48,6 +49,16 @@ def reconcile(
             planned = _planned(order, person, wanted, action.kind, now)
             if _is_out_of_date(row, planned):
                 changes.moved.append(_moved_row(row, planned))
+    for left_out in plan.held_out:
+        row = rows.get((left_out.rule.id, left_out.subject.key, left_out.step.id, 1))
+        reason = plan.refused[left_out.rule.id, left_out.subject.key]
+        skipped = {"state": "skipped", "final": True, "held_for": HOLDOUT, "reason": reason}
+        if row is None:
+            changes.inserted.append(_new_row(store, order, person, left_out, 1, now) | skipped)
+        elif row.state in ("pending", "skipped") and not row.final:
+            live.add(row.id)
+            kind = left_out.step.actions[0].kind
+            changes.moved.append({"id": row.id, **_planned(order, person, left_out, kind, now), **skipped})
     for row in recorded:
         if row.state == "pending" and row.id not in live and row.order_id == order.id:
             reason = plan.refused.get((row.rule, row.subject)) or _no_longer_planned(row, plan)
@@ -99,6 +110,7 @@ def _planned(order: Order, person: str, wanted: Wanted, kind: str, now: datetime
         "person": person,
         "state": "pending",
         "final": False,
+        "held_for": None,
         "reason": None,
         "event_at": wanted.event.at,
         "planned_at": wanted.due_at,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -70,4 +70,4 @@ class Shop:
         behind = self.behind
         if behind < timedelta(seconds=5):
             return self.rules
-        return tuple(Active(active.rule, active.since - behind) for active in self.rules)
+        return tuple(replace(active, since=active.since - behind) for active in self.rules)

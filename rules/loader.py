@@ -129,6 +129,7 @@ def _rule(draft: _Draft, path: Path, data: object) -> Rule | None:
         expires_after=spec.expires_after,
         backfill=spec.backfill,
         max_per_run=spec.max_per_run,
+        holdout=spec.holdout,
         priority=spec.priority,
         urgent=spec.urgent,
         was=spec.was,

@@ -30,6 +30,7 @@ from rules.events import (
     next_lateness,
     standing,
 )
+from rules.holdout import is_held_out, why_held_out
 from rules.protection import QuietTimes, good_time_of
 from rules.rule import Rule, Step
 from rules.timing import Calendar, Duration, after
@@ -51,10 +52,13 @@ BOOKED_LATE = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """A rule as it stands in one store: `since` is when it was switched on there."""
+    """A rule as it stands in one store: `since` is when it was switched on there, `first_id` the id that it had first,
+    if not the one that it has.
+    """
 
     rule: Rule
     since: datetime
+    first_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Deed:
 
     `final` deeds are never planned again. `at` is when the state was reached, `event_at` when what it follows up
     happened. `order_id` is the order it was for, `number` what people call that order; `action` counts from 1.
+    `held_out` stands for all that the rule would have done for somebody who gets nothing of it.
     """
 
     rule: str
@@ -76,6 +81,7 @@ class Deed:
     final: bool
     at: datetime
     event_at: datetime
+    held_out: bool = False
 
 
 class Facts(NamedTuple):
@@ -118,7 +124,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a rule says about one subject: the step that is wanted next, or why none is."""
+    """What a rule says about one subject: the step that is wanted next, or why none is.
+
+    `held_out` is the step that would be wanted of somebody who gets nothing, for comparison, and is to be recorded so.
+    """
 
     rule: Rule
     subject: Subject | None
@@ -126,13 +135,17 @@ class Verdict:
     checks: tuple[Check, ...] = ()
     wanted: Wanted | None = None
     ask_at: datetime | None = None
+    held_out: Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What ought to exist. `refused` says why not, by (rule id, subject key). Ask again at `ask_at`."""
+    """What ought to exist, and what would if its person were not `held_out`. `refused` says why not, by (rule id,
+    subject key). Ask again at `ask_at`.
+    """
 
     wanted: tuple[Wanted, ...] = ()
+    held_out: tuple[Wanted, ...] = ()
     refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
     ask_at: datetime | None = None
 
@@ -148,6 +161,7 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
         if not rules and not facts.ladders.assumes and late_at is None:
             return NOTHING
     wanted: list[Wanted] = []
+    held_out: list[Wanted] = []
     refused: dict[tuple[str, str], str] = {}
     moments: list[datetime] = [late_at] if late_at is not None else []
     entries = _entries(facts, journal)
@@ -160,12 +174,14 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
                 wanted.append(verdict.wanted)
             elif verdict.subject is not None:
                 refused[active.rule.id, verdict.subject.key] = verdict.outcome
+            if verdict.held_out is not None:
+                held_out.append(verdict.held_out)
             if verdict.ask_at is not None:
                 moments.append(verdict.ask_at)
     assumed = assumed_delivery(facts.order, journal, facts.ladders, facts.calendar, now)
     if assumed is not None:
         moments.append(assumed)
-    return Plan(tuple(wanted), refused, min(moments, default=None))
+    return Plan(tuple(wanted), tuple(held_out), refused, min(moments, default=None))
 
 
 def explain(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime) -> Iterator[Verdict]:
@@ -260,6 +276,8 @@ def _verdict(
         return Verdict(rule, subject, reason, tuple(checks), ask_at=ask_at)
     assert event is not None  # it would have been an obstacle
     wanted = _wanted(active, subject, event, progress, facts, entries)
+    if progress.began_at is None and is_held_out(rule.holdout, active.first_id or rule.id, facts.person):
+        return Verdict(rule, subject, why_held_out(rule.holdout), tuple(checks), held_out=wanted)
     return Verdict(rule, subject, "wanted", tuple(checks), wanted, ask_at)
 
 
@@ -289,6 +307,8 @@ def _obstacle(
     if (other := _done_elsewhere(rule, subject, facts)) is not None:
         once = f"once per {rule.once_per.replace('_', ' ')}"
         return _Obstacle(f"{once}: {other}", (Check("once_per", once, other, False),))
+    if progress.is_held_out:
+        return _Obstacle(why_held_out(rule.holdout))
     if progress.step is None:
         return _Obstacle("all steps are settled")
     if progress.waits_for is not None:
@@ -380,13 +400,14 @@ class _Progress(NamedTuple):
 
     `step` is the next one (None at the end), `settled_at` since when the one before is settled. `began_at` is when
     the event was that the first thing done followed up. `waits_for` is another step, of which nobody knows yet what
-    became of it.
+    became of it. `is_held_out` once it is recorded that the subject's person gets nothing.
     """
 
     step: Step | None
     settled_at: datetime | None = None
     began_at: datetime | None = None
     waits_for: str | None = None
+    is_held_out: bool = False
 
 
 def _progress(rule: Rule, subject: Subject, deeds: Sequence[Deed]) -> _Progress:
@@ -408,6 +429,7 @@ def _progress(rule: Rule, subject: Subject, deeds: Sequence[Deed]) -> _Progress:
         max((deed.at for deed in settled), default=None),
         min((deed.event_at for deed in own if deed.state in _BEGUN), default=None),
         next(open_ends, None),
+        any(deed.held_out for deed in own),
     )
 
 

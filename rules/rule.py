@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 from pydantic import BaseModel
@@ -43,8 +44,8 @@ class Rule:
 
     `backfill` is how far back from being switched on the rule may reach (True: without limit).
     Of messages that are due at the same time, those of a higher `priority` go first; an `urgent` rule's need not keep
-    an hour's distance. `digest` changes when anything that the rule does changes; before its '+' stands all but
-    `backfill`. `where` is `file:line`.
+    an hour's distance. `holdout` is the share of its people who get nothing, for comparison. `digest` changes when
+    anything that the rule does changes; before its '+' stands all but `backfill`. `where` is `file:line`.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Rule:
     expires_after: Duration | None = None
     backfill: Duration | Literal[True] | None = None
     max_per_run: int = 200
+    holdout: Fraction | None = None
     priority: int = 0
     urgent: bool = False
     was: str | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from fractions import Fraction
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -27,6 +28,7 @@ from pydantic.json_schema import models_json_schema
 from rules.conditions import FIELDS, META, OPERATORS
 from rules.document import Path
 from rules.events import PARCEL_TRIGGERS, STATUS, TRIGGERS
+from rules.holdout import parse_share
 from rules.rule import OncePer
 from rules.timing import Duration, parse_duration
 from rules.validation import did_you_mean, known_version
@@ -122,6 +124,13 @@ Channels = Annotated[
 ]
 """Channels in order of preference; a single one may stand without a list."""
 
+Share = Annotated[
+    Fraction,
+    PlainValidator(lambda text: parse_share(str(text))),
+    WithJsonSchema({"type": "string", "pattern": "^ *[0-9.]+ ?% *$", "examples": ["10%"]}),
+]
+"""A share of people, written as `10%`."""
+
 Slug = Annotated[str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{SLUG.pattern}$"})]
 
 
@@ -191,6 +200,9 @@ class RuleSpec(Strict):
         WithJsonSchema({"anyOf": [{"type": "boolean"}, _DURATION_SCHEMA]}),
     ] = Field(None, description="Act on the past, too: all of it (true), or as far back as this.")
     max_per_run: int = Field(200, ge=1, description="More than this within an hour is held for a person to approve.")
+    holdout: Share | None = Field(
+        None, description="This share of the rule's people get nothing of it, so that it can be told what it is worth."
+    )
     priority: int = Field(
         0, ge=-1000, le=1000, description="Of messages that are due at the same time, the higher goes first."
     )

@@ -39,6 +39,8 @@ class Prepared(Struct, frozen=True, omit_defaults=True):
     text: str | None = None
     subject: str | None = None
     channel: str | None = None
+    locale: str | None = None
+    """The language that a message is written in."""
     redirected_to: str | None = None
     tags: tuple[str, ...] = ()
     status: str | None = None

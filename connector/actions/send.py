@@ -85,7 +85,8 @@ def _written(spec: Send, setting: Setting, way: Way) -> Prepared:
     rendered = setting.compose(spec.text, spec.template, way.unsubscribe)
     if way.channel == PLATFORM:
         text = rendered.html_fragment if setting.markup == "html" else rendered.plain
-        return Prepared(text=_with_words(text), subject=rendered.subject, channel=way.channel)
+        text = _with_words(text)
+        return Prepared(text=text, subject=rendered.subject, channel=way.channel, locale=rendered.locale)
     message = Message(
         to=way.to,
         key=setting.key,
@@ -103,7 +104,9 @@ def _written(spec: Send, setting: Setting, way: Way) -> Prepared:
     else:
         mail = {"text": rendered.plain_mail, "html": rendered.html_mail, "subject": rendered.mail_subject}
         message = replace(message, **mail)
-    return Prepared(text=message.text, subject=message.subject, channel=way.channel, message=message)
+    return Prepared(
+        text=message.text, subject=message.subject, channel=way.channel, locale=rendered.locale, message=message
+    )
 
 
 def _redirected(prepared: Prepared, setting: Setting) -> Prepared:

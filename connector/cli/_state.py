@@ -74,7 +74,11 @@ def known_shop(loaded: Loaded, store: StoreConfig, database: Database, clock: Cl
         adapter=make_adapter(store, clock),
         database=database,
         secret=secret_of(database),
-        rules=tuple(Active(rule, known[rule.id].since - behind) for rule in loaded.rules[store.id] if rule.id in known),
+        rules=tuple(
+            Active(rule, known[rule.id].since - behind, known[rule.id].first_id)
+            for rule in loaded.rules[store.id]
+            if rule.id in known
+        ),
         calendar=store.calendar,
         ladders=store.ladders,
         staff=Staff(loaded.config.staff),

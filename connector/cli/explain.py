@@ -103,9 +103,12 @@ def _active(connection: sa.Connection, loaded: Loaded, store: StoreConfig, state
     """The rules as the state knows them; one that it does not know yet would be switched on now."""
     known = stores.load_rules(connection, store.id)
     behind = timedelta(seconds=max(0.0, -(state.skew or 0.0)))
-    return [
-        Active(rule, (known[rule.id].since if rule.id in known else now()) - behind) for rule in loaded.rules[store.id]
-    ]
+    active = []
+    for rule in loaded.rules[store.id]:
+        before = known.get(rule.id)
+        since = before.since if before is not None else now()
+        active.append(Active(rule, since - behind, before.first_id if before is not None else None))
+    return active
 
 
 # For programs -------------------------------------------------------------------------------------------------

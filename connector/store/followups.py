@@ -12,11 +12,15 @@ import sqlalchemy as sa
 from connector.store.tables import Utc, followups, orders
 from rules.planner import Deed, State
 
+HOLDOUT = "holdout"
+
 
 @dataclass(frozen=True, slots=True)
 class Followup:
     """A follow-up's row. `action` counts from 1; `number` is the order's as people see it.
 
+    `locale` is the language that a message was written in. `held_for` is what a person is asked for (approval,
+    outcome); a row that is skipped for `holdout` stands for all that its rule would have done.
     `basis` is on what grounds a message was sent, `passed_over` which channels it did not go by, and why.
     """
 
@@ -32,6 +36,7 @@ class Followup:
     number: str
     person: str
     channel: str | None
+    locale: str | None
     state: State
     final: bool
     held_for: str | None
@@ -71,6 +76,7 @@ class Followup:
             final=self.final,
             at=self.at,
             event_at=self.event_at,
+            held_out=self.held_for == HOLDOUT,
         )
 
 

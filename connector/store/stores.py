@@ -78,17 +78,20 @@ def _update(names: tuple[str, ...]) -> sa.Update:
 
 @dataclass(frozen=True, slots=True)
 class RuleState:
-    """A rule as it was last loaded for a store, and since when it has been switched on there."""
+    """A rule as it was last loaded for a store, and since when it has been switched on there. `first_id` is the id that
+    it had before it was ever renamed.
+    """
 
     rule: str
     digest: str
     enabled: bool
     since: datetime
+    first_id: str
 
 
 def load_rules(connection: sa.Connection, store: str) -> dict[str, RuleState]:
     """The rules that were last loaded for this store, by id."""
-    query = sa.select(rules.c.rule, rules.c.digest, rules.c.enabled, rules.c.since)
+    query = sa.select(rules.c.rule, rules.c.digest, rules.c.enabled, rules.c.since, rules.c.first_id)
     return {row.rule: RuleState(*row) for row in connection.execute(query.where(rules.c.store == store))}
 
 
@@ -99,6 +102,7 @@ def save_rule(connection: sa.Connection, store: str, rule: RuleState) -> None:
         "digest": rule.digest,
         "enabled": rule.enabled,
         "since": rule.since,
+        "first_id": rule.first_id,
     }
     connection.execute(sa.insert(rules).values(store=store, rule=rule.rule, **values))
 

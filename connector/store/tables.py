@@ -128,6 +128,7 @@ rules = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("since", Utc, nullable=False),
+    sa.Column("first_id", sa.Text, nullable=False),
 )
 
 pauses = sa.Table(
@@ -153,6 +154,7 @@ followups = sa.Table(
     sa.Column("number", sa.Text, nullable=False),
     sa.Column("person", sa.Text, nullable=False),
     sa.Column("channel", sa.Text),
+    sa.Column("locale", sa.Text),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("final", sa.Boolean, nullable=False),
     sa.Column("held_for", sa.Text),

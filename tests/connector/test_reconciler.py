@@ -91,7 +91,7 @@ class Records:
         identity = ("store", "rule", "subject", "step", "action")
         for row in self.rows.values():
             assert any(getattr(row, name) != new[name] for name in identity), "an identity is recorded once"
-        unset = dict.fromkeys(("channel", "held_for", "intent", "intent_at", "result"))
+        unset = dict.fromkeys(("channel", "locale", "held_for", "intent", "intent_at", "result"))
         row = Followup(**cast(dict[str, Any], {**unset, **new, "id": len(self.rows) + 1}))
         self.rows[row.id] = row
 

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=True),
+        sa.Column("locale", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("final", sa.Boolean(), nullable=False),
         sa.Column("held_for", sa.Text(), nullable=True),
@@ -152,6 +153,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("since", tables.Utc(timezone=True), nullable=False),
+        sa.Column("first_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("store", "rule", name=op.f("pk_rules")),
     )
     op.create_table(
