@@ -33,6 +33,8 @@ from rules.timing import Calendar, Duration, Window, parse_business_hours, parse
 from rules.validation import did_you_mean, known_version, validate_part
 
 Mode = Literal["live", "redirect", "dry"]
+CONVERSION_WINDOW = timedelta(days=14)
+"""How long after a message what its customer buys counts as bought after it, unless told."""
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
 
@@ -53,6 +55,7 @@ class StoreConfig:
     calendar: Calendar
     ladders: Ladders
     keep_for: timedelta | None
+    conversion_window: timedelta
     brand: Brand
     consent_meta: str | None
 
@@ -115,14 +118,25 @@ def _zone(name: str) -> ZoneInfo:
         raise ValueError(f"there is no time zone '{name}'; write one like Asia/Jerusalem or Europe/Berlin") from None
 
 
-def _span(text: object, least: timedelta) -> timedelta:
+def _span(text: object) -> timedelta:
     duration = parse_duration(str(text))
     units = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800}
     if duration.unit not in units:
         raise ValueError("write seconds, minutes, hours or days here")
-    span = timedelta(seconds=duration.amount * units[duration.unit])
+    return timedelta(seconds=duration.amount * units[duration.unit])
+
+
+def _slow_enough(text: object, least: timedelta) -> timedelta:
+    span = _span(text)
     if span < least:
         raise ValueError(f"at least {_least(least)}: anything shorter would only burden the shop")
+    return span
+
+
+def _window(text: object) -> timedelta:
+    span = _span(text)
+    if not timedelta(days=1) <= span <= timedelta(days=365):
+        raise ValueError("write 1 day or more, and 365 days at most")
     return span
 
 
@@ -132,7 +146,7 @@ def _least(least: timedelta) -> Duration:
 
 
 def _at_least(least: timedelta) -> BeforeValidator:
-    return BeforeValidator(partial(_span, least=least))
+    return BeforeValidator(partial(_slow_enough, least=least))
 
 
 def _list_of_one(value: object) -> object:
@@ -249,6 +263,7 @@ class _Keys(BaseModel):
     holidays: Holidays | None = None
     via: Via | None = None
     keep_for: Annotated[timedelta, BeforeValidator(_keep_for), _KEEP] | None = None
+    conversion_window: Annotated[timedelta, BeforeValidator(_window), _SPAN] | None = None
     brand: Annotated[BrandKeys | None, _BRAND] = None
 
 
@@ -494,6 +509,7 @@ def _store(
         ),
         ladders=Ladders(own.shipped_when, own.delivered_when),
         keep_for=own.keep_for or keys.keep_for,
+        conversion_window=own.conversion_window or keys.conversion_window or CONVERSION_WINDOW,
         brand=(own.brand or keys.brand or BrandKeys()).as_brand(),
         consent_meta=own.consent_meta,
     )

@@ -247,12 +247,12 @@ def _is_still_in_part(order: Order, event: Event) -> bool:
     return not order.refunded_in_full and any(refund.id == event.subject for refund in order.refunds)
 
 
-_WITHDRAWN = frozenset({"canceled", "cancelled", "declined"})
+WITHDRAWN = frozenset({"canceled", "cancelled", "declined"})
 """A return in one of these statuses comes to nothing."""
 
 
 def _is_still_wanted(order: Order, event: Event) -> bool:
-    return any(each.id == event.subject and each.status not in _WITHDRAWN for each in order.returns)
+    return any(each.id == event.subject and each.status not in WITHDRAWN for each in order.returns)
 
 
 def _is_still_late(order: Order, event: Event) -> bool:
@@ -282,7 +282,7 @@ def _order_events(order: Order, journal: Journal, sight: Sight) -> Iterator[Even
     if order.refunds or order.status == "refunded":
         yield from _given_back(order, journal, sight)
     for each in order.returns:
-        if each.status not in _WITHDRAWN and latest(journal, RETURN_REQUESTED, each.id) is None:
+        if each.status not in WITHDRAWN and latest(journal, RETURN_REQUESTED, each.id) is None:
             yield _event(sight, RETURN_REQUESTED, each.created_at, each.id)
     for parcel in order.shipments:
         if latest(journal, PARCEL, parcel.id) is None:

@@ -164,7 +164,7 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
     held_out: list[Wanted] = []
     refused: dict[tuple[str, str], str] = {}
     moments: list[datetime] = [late_at] if late_at is not None else []
-    entries = _entries(facts, journal)
+    entries = entries_of(facts, journal)
     happened = {kind for kind, _ in entries}
     for active in rules:
         if _kind(active.rule) not in happened:
@@ -186,14 +186,14 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
 
 def explain(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime) -> Iterator[Verdict]:
     """Every rule's verdict on this order, those that the order never came near included."""
-    entries = _entries(facts, journal)
+    entries = entries_of(facts, journal)
     for active in rules:
         yield from _judge(active, facts, entries, now, thorough=True)
 
 
 def scene_of(facts: Facts, subject: Subject, journal: Journal, now: datetime) -> Scene:
     """What conditions and templates see of a subject; parcels know of a delivery that the order's status told."""
-    return _scene(facts, subject, _entries(facts, journal), now)
+    return _scene(facts, subject, entries_of(facts, journal), now)
 
 
 def subjects(rule: Rule, order: Order, person: str) -> tuple[Subject, ...]:
@@ -216,7 +216,7 @@ def subjects(rule: Rule, order: Order, person: str) -> tuple[Subject, ...]:
             )
 
 
-def _entries(facts: Facts, journal: Journal) -> Entries:
+def entries_of(facts: Facts, journal: Journal) -> Entries:
     """What counts now, for the order and for each parcel: those of which no carrier tells arrive with the order."""
     entries = standing(facts.order, journal, facts.ladders)
     delivered = _told_delivery(entries)

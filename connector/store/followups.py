@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,10 @@ from connector.store.tables import Utc, followups, orders
 from rules.planner import Deed, State
 
 HOLDOUT = "holdout"
+"""What a row is `held_for` whose person gets nothing of the rule, for comparison."""
+
+AT_ONCE = 1000
+"""How many rows are fetched in one go where there may be very many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +242,20 @@ def credited(connection: sa.Connection, store: str, order_id: str) -> set[str]:
     """The ids of notes and messages on this order that are known to be other follow-ups'."""
     chosen = (followups.c.store == store, followups.c.order_id == order_id, followups.c.result.is_not(None))
     return set(connection.scalars(sa.select(followups.c.result).where(*chosen)))
+
+
+def coupons(connection: sa.Connection, store: str) -> Iterator[Followup]:
+    """What has made a coupon, whenever that was."""
+    made = (followups.c.kind == "create_coupon", followups.c.state == sa.literal_column("'done'"))
+    found = connection.execute(_rows(followups.c.store == store, *made), execution_options={"yield_per": AT_ONCE})
+    yield from (Followup(*row) for row in found)
+
+
+def compared(connection: sa.Connection, store: str) -> dict[str, tuple[datetime, datetime]]:
+    """By rule, from when to when people were held out of it: the due times of what they did not get."""
+    times = (sa.func.min(followups.c.planned_at), sa.func.max(followups.c.planned_at))
+    query = sa.select(followups.c.rule, *times).where(followups.c.store == store, followups.c.held_for == HOLDOUT)
+    return {row[0]: (row[1], row[2]) for row in connection.execute(query.group_by(followups.c.rule))}
 
 
 def insert(connection: sa.Connection, rows: Sequence[dict[str, object]]) -> None:
