@@ -304,7 +304,8 @@ def _compared(worth: Worth, telling: Telling) -> Section:
 def _buyers(buyers: int, people: int, say: Wording) -> str:
     if not people:
         return DASH
-    return say("share_of", share=say.percent(buyers / people), count=say.number(people))
+    told = say("share_of", share=say.percent(buyers / people), count=say.number(people))
+    return told.replace(" ", "\u00a0")
 
 
 def _more_spent(each: OfRule, say: Wording) -> str:
