@@ -59,7 +59,10 @@ class Wording:
         return DASH if number is None else str(format_decimal(number, "#,##0.0", locale=babel_locale(self.locale)))
 
     def percent(self, part: float) -> str:
-        return str(format_percent(part, "#,##0.0%", locale=babel_locale(self.locale)))
+        """With one digit after the point, and the sign where the language has it."""
+        locale = babel_locale(self.locale)
+        pattern = locale.percent_formats[None].pattern.replace("0", "0.0")
+        return str(format_percent(part, pattern, locale=locale))
 
     def share(self, found: Interval | None) -> str:
         """A share with its interval: `12.0% [8.5%, 16.6%]`; a word where too few are known."""
