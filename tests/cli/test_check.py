@@ -297,3 +297,12 @@ def test_a_holdout_that_is_no_share_is_met_with_how_to_write_one(shop: Shop) -> 
     result = shop.type("check")
     assert result.code == 2
     assert result.lines == ["rules/rules.yaml:5:14: rule 'a', holdout: write a share of the rule's people, such as 10%"]
+
+
+@pytest.mark.parametrize("window", ["2 hours", "2 years", "400 days", "soon"])
+def test_a_conversion_window_is_between_a_day_and_a_year(shop: Shop, window: str) -> None:
+    shop.config(shop.store.url, f"conversion_window: {window}\n")
+    shop.rules("- id: a\n  trigger: order.placed\n  actions: [{ add_note: x }]")
+    result = shop.type("check")
+    assert result.code == 2
+    assert result.lines[0].startswith("config.yaml:3:20: conversion_window: ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.forgetting import tidy
 from connector.report.sent import in_general
 from tests.conftest import World
 from tests.report.conftest import account_of
@@ -105,6 +106,19 @@ def test_whoever_is_held_out_is_counted_once_however_many_orders_they_make(world
     assert 0 < len(without) < 8
     assert hello.held_out == len(without)
     assert hello.withheld == 0
+
+
+def test_orders_that_were_kept_long_enough_count_without_who_made_them(world: World) -> None:
+    world.extra = "keep_for: 90 days"
+    world.rules("- id: hello\n  trigger: order.placed\n  actions: [{ send: Hello }]\n")
+    world.run()
+    order(world)
+    world.later(days=100)
+    assert tidy(world.shop) == 1
+    made = account_of(world, days=120)
+    assert (made.orders, made.erased) == (1, 1)
+    assert (made.sent.people, made.sent.locales) == (1, {"en": 1})
+    assert made.worth.rules["hello"].written_to.people == 1
 
 
 def test_reasons_that_differ_in_a_date_or_an_order_are_alike() -> None:
