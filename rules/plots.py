@@ -148,9 +148,15 @@ def spans(rows: Sequence[Span], *, title: str, description: str, low: str, high:
                 place(row.low), place(row.high), y
             ),
             Markup('<circle class="bar" cx="{:.1f}" cy="{}" r="6"/>').format(place(row.value), y),
-            _centred(row.told, (left + right) / 2, top + ROW * 1.6, "faint"),
+            _centred(row.told, _within(place(row.value), left, right, len(row.told)), top + ROW * 1.6, "faint"),
         ]
     return _picture(drawn, bottom + ROW, title, description, rtl=rtl)
+
+
+def _within(x: float, left: float, right: float, letters: int) -> float:
+    """Where words have to be centred to stay between two edges, as near to `x` as can be."""
+    half = min(letters * LETTER / 2, (right - left) / 2)
+    return min(max(x, left + half), right - half)
 
 
 def _marks(marks: Sequence[Mark], width: float, ground: float) -> Iterator[Markup]:

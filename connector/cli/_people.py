@@ -106,6 +106,12 @@ def read_text(file: Path) -> str:
         raise Stop(Exit.MISTAKE, Trouble("is not UTF-8 text", shown(file), 1, 1)) from None
 
 
+def refuse_to_overwrite(file: Path) -> None:
+    """Raises Stop where there is such a file, before any work is done for it."""
+    if file.exists():
+        raise Stop(Exit.MISTAKE, Trouble("is there already, and nothing is overwritten", shown(file), 1, 1))
+
+
 def write_anew(file: Path, text: str) -> None:
     """Make a file for its owner alone; never over one that is there. Raises Stop where it cannot be."""
     try:

@@ -93,7 +93,8 @@ def _warnings(loaded: Loaded) -> list[Trouble]:
     told: list[Problem] = []
     for store, rule in every:
         if rule.enabled:
-            told += [about(rule, sentence) for sentence in (*_unsendable(loaded, rule), *_withheld_news(rule))]
+            told += [about(rule, sentence) for sentence in _unsendable(loaded, rule)]
+            told += [about(rule, sentence) for sentence in _withheld_news(rule)]
             told += [about(rule, sentence) for sentence in never_fits(rule, caps, store.calendar)]
         else:
             off = "it is switched off; before it is switched on: "
@@ -102,8 +103,7 @@ def _warnings(loaded: Loaded) -> list[Trouble]:
 
 
 def _unsendable(loaded: Loaded, rule: Rule) -> Iterator[str]:
-    purposes = {getattr(action.spec, "purpose", None) for step in rule.steps for action in step.actions}
-    if "marketing" in purposes and not _may_know_consent(loaded):
+    if "marketing" in _purposes(rule) and not _may_know_consent(loaded):
         yield (
             "a message of 'purpose: marketing' goes only to customers who agreed to it, "
             "and no store says so: set 'consent_meta' in the store, or 'soft_opt_in'; until then it is skipped"
@@ -111,13 +111,15 @@ def _unsendable(loaded: Loaded, rule: Rule) -> Iterator[str]:
 
 
 def _withheld_news(rule: Rule) -> Iterator[str]:
-    """Whether some of the rule's people are left without a message that is no marketing."""
-    purposes = {getattr(action.spec, "purpose", None) for step in rule.steps for action in step.actions}
-    if rule.holdout is not None and "transactional" in purposes:
+    if rule.holdout is not None and "transactional" in _purposes(rule):
         yield (
             "'holdout' leaves some customers without a message that is not marketing, such as news of their parcel: "
             "take it out, or say 'purpose: marketing' if that is what the message is"
         )
+
+
+def _purposes(rule: Rule) -> set[str | None]:
+    return {getattr(action.spec, "purpose", None) for step in rule.steps for action in step.actions}
 
 
 def _may_know_consent(loaded: Loaded) -> bool:

@@ -23,7 +23,7 @@ from rich.progress import Progress
 from connector.cli._clients import Clients, find_store, load_clients
 from connector.cli._exits import Exit, Stop
 from connector.cli._options import CONFIG, AsJson, ConfigPath
-from connector.cli._people import write_anew
+from connector.cli._people import refuse_to_overwrite, write_anew
 from connector.cli._screen import clean, console, iso, print_json, table
 from connector.cli._since import read_since
 from connector.cli._state import exists, now, state_of
@@ -55,6 +55,8 @@ def report(
     store: Annotated[str | None, typer.Option(metavar="ID", help="Only this store.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it into this file, as a page.")] = None,
 ) -> Exit:
+    if html is not None:
+        refuse_to_overwrite(html)
     clients = load_clients(config)
     told = list(_accounts(clients, since, store))
     if html is not None:

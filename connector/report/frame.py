@@ -32,7 +32,7 @@ class Frame:
 
     def holds(self, moment: datetime) -> bool:
         """Whether this moment is looked at."""
-        return self.since <= moment < self.until
+        return self.since <= moment <= self.until
 
     def is_over(self, moment: datetime) -> bool:
         """Whether what was to be bought within the window after this moment has been by now."""

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from adapters.model import Order
-from connector.report.frame import NO_SALE, Frame, is_real
+from connector.report.frame import Frame, is_real
 from connector.report.statistics import quantile
 from connector.store.by_person import Person
 from rules.events import PARCEL, PARTLY_REFUNDED, STATUS, Event, Journal
 
 NOT_YET = frozenset({"pending", "processing", "on-hold", "failed", "checkout-draft", "draft", "auto-draft"})
-"""Statuses in which nobody has done anything yet."""
+"""Statuses in which an order still waits for somebody."""
 
 LONG = timedelta(days=2)
 """An order that waits longer than this is told of."""
@@ -54,7 +54,7 @@ class Handling:
         dated = [event.at for event in seen_to if event.dated or not event.old]
         if dated:
             self.hours.append(max(0.0, (min(dated) - paid_at) / _HOUR))
-        elif seen_to or order.status in NO_SALE:
+        elif seen_to or order.status not in NOT_YET:
             self.undated += 1
         else:
             wait = self.frame.until - paid_at

@@ -1,7 +1,7 @@
 """Products about which customers complained more than once.
 
-A complaint is an order that tells that a product was not what was hoped for: after it was sent off, pieces were given
-back, or a return was asked for, where the order has no other product that could be meant.
+A complaint is an order that tells that a product was not what was hoped for: after it was sent off, it was paid back,
+or a return was asked for. Where the store does not tell of which product, it counts if the order has no other.
 """
 
 from __future__ import annotations
@@ -63,16 +63,31 @@ class Products:
 
 
 def _refunded(past: Past) -> Iterator[str]:
-    """The products that were given back, or paid back: what is taken out of an order before is no complaint."""
-    if not past.order.needs_shipping or any(event.kind in SENT_OFF for event in past.journal):
-        yield from (_key(item) for item in past.order.items if item.refunded > 0)
+    """The products that were given back, or paid back: what is taken out of an order before it left is no complaint."""
+    order = past.order
+    if order.needs_shipping and not any(event.kind in SENT_OFF for event in past.journal):
+        return
+    if order.refunded_in_full:
+        yield from _products(order)
+    else:
+        yield from (_key(item) for item in order.items if item.refunded > 0)
+        if any(refund.amount.amount > 0 for refund in order.refunds):
+            yield from _only_product(order)
 
 
 def _returned(order: Order) -> Iterator[str]:
-    """The product that a return is about: the store does not tell, but where there is only one it is clear."""
-    products = {_key(item) for item in order.items}
-    if len(products) == 1 and any(each.status not in WITHDRAWN for each in order.returns):
-        yield from products
+    if any(each.status not in WITHDRAWN for each in order.returns):
+        yield from _only_product(order)
+
+
+def _only_product(order: Order) -> frozenset[str]:
+    """What a refund or a return is about, where that can be nothing else: stores seldom tell."""
+    products = _products(order)
+    return products if len(products) == 1 else frozenset()
+
+
+def _products(order: Order) -> frozenset[str]:
+    return frozenset(map(_key, order.items))
 
 
 def _key(item: LineItem) -> str:

@@ -302,9 +302,7 @@ def _compared(worth: Worth, telling: Telling) -> Section:
 
 
 def _buyers(buyers: int, people: int, say: Wording) -> str:
-    if not people:
-        return DASH
-    return say("share_of", share=say.percent(buyers / people), count=say.number(people))
+    return f"{say.percent(buyers / people)} ({say.number(people)})" if people else DASH
 
 
 def _more_spent(each: OfRule, say: Wording) -> str:

@@ -21,6 +21,7 @@ from rules.locales import babel_locale, choose_locale, fallbacks, is_right_to_le
 
 DASH = "–"
 """Stands where there is no number."""
+_TOGETHER = "\u00a0"
 _ISOLATED = "\u2068{}\u2069"
 
 
@@ -58,13 +59,16 @@ class Wording:
         return DASH if number is None else str(format_decimal(number, "#,##0.0", locale=babel_locale(self.locale)))
 
     def percent(self, part: float) -> str:
-        return str(format_percent(part, "#,##0.0%", locale=babel_locale(self.locale)))
+        """With one digit after the point, and the sign where the language has it."""
+        locale = babel_locale(self.locale)
+        pattern = locale.percent_formats[None].pattern.replace("0", "0.0")
+        return str(format_percent(part, pattern, locale=locale))
 
     def share(self, found: Interval | None) -> str:
         """A share with its interval: `12.0% [8.5%, 16.6%]`; a word where too few are known."""
         if found is None:
             return self("too_few")
-        return f"{self.percent(found.value)} [{self.percent(found.low)}, {self.percent(found.high)}]"
+        return f"{self.percent(found.value)} [{self.percent(found.low)},{_TOGETHER}{self.percent(found.high)}]"
 
     def points(self, found: Interval) -> str:
         """A difference of shares in percentage points."""
@@ -79,11 +83,11 @@ class Wording:
 
     def money_difference(self, found: Interval, currency: str) -> str:
         """A difference of amounts, in their currency."""
-        return f"{self._signed(found, '+#,##0.00;-#,##0.00')} {currency}"
+        return f"{currency}{_TOGETHER}{self._signed(found, '+#,##0.00;-#,##0.00')}"
 
     def _signed(self, found: Sequence[float], pattern: str) -> str:
         low, value, high = (format_decimal(each, pattern, locale=babel_locale(self.locale)) for each in found)
-        return f"{value} [{low}, {high}]"
+        return f"{value} [{low},{_TOGETHER}{high}]"
 
     def day(self, moment: date) -> str:
         return str(format_date(moment, "medium", locale=babel_locale(self.locale)))

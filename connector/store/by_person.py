@@ -37,13 +37,14 @@ class Person(NamedTuple):
 def everybody(connection: sa.Connection, store: str) -> Iterator[Person]:
     """Every person who has an order in this store."""
     query = sa.select(orders.c.person, orders.c.id).where(orders.c.store == store)
-    keys = connection.execute(query.order_by(orders.c.person, orders.c.id), execution_options={"yield_per": AT_ONCE})
+    query = query.order_by(orders.c.person, orders.c.id).execution_options(yield_per=AT_ONCE)
     batch: dict[str, list[str]] = {}
-    for person, theirs in groupby(keys, key=lambda row: str(row.person)):
-        batch[person] = [row.id for row in theirs]
-        if sum(map(len, batch.values())) >= AT_ONCE:
-            yield from _read(connection, store, batch)
-            batch = {}
+    with connection.execute(query) as keys:
+        for person, theirs in groupby(keys, key=lambda row: str(row.person)):
+            batch[person] = [row.id for row in theirs]
+            if sum(map(len, batch.values())) >= AT_ONCE:
+                yield from _read(connection, store, batch)
+                batch = {}
     yield from _read(connection, store, batch)
 
 

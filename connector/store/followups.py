@@ -247,8 +247,9 @@ def credited(connection: sa.Connection, store: str, order_id: str) -> set[str]:
 def coupons(connection: sa.Connection, store: str) -> Iterator[Followup]:
     """What has made a coupon, whenever that was."""
     made = (followups.c.kind == "create_coupon", followups.c.state == sa.literal_column("'done'"))
-    found = connection.execute(_rows(followups.c.store == store, *made), execution_options={"yield_per": AT_ONCE})
-    yield from (Followup(*row) for row in found)
+    query = _rows(followups.c.store == store, *made).execution_options(yield_per=AT_ONCE)
+    with connection.execute(query) as found:
+        yield from (Followup(*row) for row in found)
 
 
 def compared(connection: sa.Connection, store: str) -> dict[str, tuple[datetime, datetime]]:

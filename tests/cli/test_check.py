@@ -272,3 +272,37 @@ def test_channels_are_logged_in_to_and_nothing_is_sent(shop: Shop) -> None:
     assert result.code == 1
     assert "refuses the user name" in result.json["channels"]["email"][0]["message"]
     assert mail.mails == []
+
+
+@pytest.mark.parametrize(("purpose", "warned"), [("transactional", True), ("marketing", False)])
+def test_a_holdout_that_leaves_customers_without_their_news_is_warned_of(
+    shop: Shop, purpose: str, warned: bool
+) -> None:
+    shop.config(shop.store.url, "unsubscribe: https://tea.example.com/stop\nsoft_opt_in: [IL]\n")
+    shop.rules(
+        f"""
+        - id: shipped
+          trigger: order.shipped
+          holdout: 10%
+          actions: [{{ send: {{ text: On its way, purpose: {purpose} }} }}]
+        """
+    )
+    result = shop.type("check")
+    assert result.code == 0
+    assert ("'holdout' leaves some customers without a message" in result.err) == warned
+
+
+def test_a_holdout_that_is_no_share_is_met_with_how_to_write_one(shop: Shop) -> None:
+    shop.rules("- id: a\n  trigger: order.placed\n  holdout: 0.1\n  actions: [{ add_note: x }]")
+    result = shop.type("check")
+    assert result.code == 2
+    assert result.lines == ["rules/rules.yaml:5:14: rule 'a', holdout: write a share of the rule's people, such as 10%"]
+
+
+@pytest.mark.parametrize("window", ["2 hours", "2 years", "400 days", "soon"])
+def test_a_conversion_window_is_between_a_day_and_a_year(shop: Shop, window: str) -> None:
+    shop.config(shop.store.url, f"conversion_window: {window}\n")
+    shop.rules("- id: a\n  trigger: order.placed\n  actions: [{ add_note: x }]")
+    result = shop.type("check")
+    assert result.code == 2
+    assert result.lines[0].startswith("config.yaml:3:20: conversion_window: ")

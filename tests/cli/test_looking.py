@@ -227,3 +227,25 @@ def test_the_config_schema_takes_every_key(desk: Desk) -> None:
         ],
     }
     jsonschema.validate(config, desk.type("schema", "config").json)
+
+
+def test_explain_and_history_tell_who_is_held_out(shop: Shop) -> None:
+    shop.rules(
+        """
+        - id: hello
+          trigger: order.placed
+          holdout: 50%
+          steps:
+            - actions: [{ add_note: Hello }, { add_tag: greeted }]
+            - actions: [{ add_note: Later }]
+        """
+    )
+    shop.begin()
+    numbers = [shop.order(billing={"email": f"buyer{number}@example.com"}) for number in range(20)]
+    assert shop.type("run", "--once").code == 0
+    told = "held out: 50 % of this rule's people get nothing, to compare"
+    left_out = [row for row in shop.rows() if row["reason"] == told]
+    assert 0 < len(left_out) < len(numbers)
+    for row in left_out:
+        assert shop.notes(row["order"]) == []
+        assert f"hello: {told}" in shop.type("explain", "tea", row["order"], COLUMNS="120").out

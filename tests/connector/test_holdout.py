@@ -149,14 +149,3 @@ def test_other_rules_are_none_of_its_business(world: World) -> None:
     world.run()
     orders = placed(world)
     assert [world.notes(order) for order in orders] == [["Hello"]] * PEOPLE
-
-
-def test_the_language_of_a_message_is_remembered(world: World) -> None:
-    world.template("hello", "en", "Hello")
-    world.template("hello", "he", "שלום")
-    world.rules("- id: hello\n  trigger: order.placed\n  actions: [{ send: { template: hello } }]\n")
-    world.run()
-    world.store.add_order(billing={"country": "IL"})
-    world.store.add_order(billing={"country": "US"})
-    world.run()
-    assert [row.locale for row in world.rows("done")] == ["he", "en"]

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from rules.plots import STYLE, Bar, Mark, Span, bars, columns, spans
+from rules.plots import LETTER, STYLE, WIDTH, Bar, Mark, Span, bars, columns, spans
 
 SVG = "{http://www.w3.org/2000/svg}"
 TWO = [Bar("after-delivery", 40, "40"), Bar("replenish", 10, "10")]
@@ -86,6 +86,13 @@ def test_a_difference_lies_beside_the_line_that_means_none() -> None:
     zero, span = list(picture.iter(f"{SVG}line"))
     assert float(zero.attrib["x1"]) < float(span.attrib["x1"]) < float(span.attrib["x2"])
     assert "less" not in [text.text for text in picture.iter(f"{SVG}text")]
+
+
+def test_what_is_written_of_a_difference_stays_in_the_picture() -> None:
+    far = Span("r", 0, 99, 100, "+99.0 [+0.0, +100.0] percentage points")
+    picture = ET.fromstring(spans([far], title="t", description="d", low="less", high="more"))
+    (words,) = [text for text in picture.iter(f"{SVG}text") if text.text == far.told]
+    assert float(words.attrib["x"]) + len(far.told) * LETTER / 2 <= WIDTH
 
 
 def test_a_name_cannot_smuggle_anything_into_the_page() -> None:
