@@ -154,7 +154,7 @@ MUTANTS = (
     ),
     Mutant(
         "business hours are not looked at",
-        "connector/acting.py",
+        "connector/judging.py",
         "    return good_time_of(judged.wanted.step, order, moment, shop.calendar, shop.protection.quiet)\n",
         "    return moment\n",
         ("tests/connector/test_brakes.py", "tests/connector/test_look_again.py", "tests/connector/test_clocks.py"),
@@ -249,9 +249,9 @@ MUTANTS = (
     ),
     Mutant(
         "who is suppressed by another address is written to",
-        "connector/acting.py",
-        "recorded, why_not_written_to(connection, shop.id, shop.secret, known)",
-        "recorded, {}",
+        "connector/judging.py",
+        "            unwritable = why_not_written_to(listed, shop.id, shop.secret, known)\n",
+        "            unwritable: dict[str, str] = {}\n",
         (f"{PROTECTION}::test_who_is_known_by_phone_alone_is_not_written_to_by_mail", MESSAGES),
     ),
     Mutant(
