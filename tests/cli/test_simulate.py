@@ -187,7 +187,7 @@ def test_a_store_that_breaks_off_is_named_and_what_came_before_counts(lived: Sho
 
 def test_an_order_that_cannot_be_understood_is_named_and_the_others_count(lived: Shop) -> None:
     broken = lived.order(created=ago(days=2))
-    lived.store.order(int(broken)).line_items.append({"id": "nonsense", "total": "a lot"})
+    lived.store.order(int(broken)).line_items.append({"name": "A line without an id", "total": "0.00"})
     told = lived.type("simulate", "--json")
     assert [each["order"] for each in told.json[0]["not_read"]] == [broken]
     assert told.json[0]["rules"][0]["messages"] == 5
