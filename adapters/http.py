@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 import requests
@@ -202,17 +202,11 @@ class Http:
             self._watch.answered(status, time.monotonic() - began)
 
     def _request(self, method: str, path: str, params: Params, signed: bool, body: _Body | None) -> Answer:
-        request = requests.Request(
-            method,
-            self._url + path,
-            # An empty parameter breaks WooCommerce's signatures, and means nothing to anyone.
-            params={name: value for name, value in params.items() if value != ""},
-            data=body,
-            headers={"Content-Type": body.kind} if body is not None else None,
-            # Given even when there is nothing to sign, or `requests` looks for a password in ~/.netrc.
-            auth=self._auth if signed else _unsigned,
-        )
-        prepared = self._session.prepare_request(request)
+        # An empty parameter breaks WooCommerce's signatures, and means nothing to anyone.
+        query = urlencode({name: value for name, value in params.items() if value != ""}, quote_via=quote)
+        url = f"{self._url}{path}?{query}" if query else self._url + path
+        headers = {"Content-Type": body.kind} if body is not None else {}
+        prepared = self._prepared(method, url, headers, body, self._auth if signed else None)
         with self._session.send(prepared, timeout=self._timeout, allow_redirects=False, **self._route) as response:
             self._note_skew(response.headers.get("Date"))
             try:
@@ -228,7 +222,7 @@ class Http:
         # Compressed, the offset would count other bytes than the lines do.
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
         try:
-            prepared = self._session.prepare_request(requests.Request("GET", url, headers=headers, auth=_unsigned))
+            prepared = self._prepared("GET", url, headers)
             route = self._session.merge_environment_settings(url, {}, True, None, None)
             response = self._session.send(prepared, timeout=self._timeout, allow_redirects=False, **route)
         except RequestException as error:
@@ -237,6 +231,12 @@ class Http:
             return response
         response.close()
         raise _error_for_file(response.status_code, where)
+
+    def _prepared(
+        self, method: str, url: str, headers: Mapping[str, str], body: _Body | None = None, auth: Auth | None = None
+    ) -> requests.PreparedRequest:
+        """A request as it goes out. All that the session would add are cookies, and a password from ~/.netrc."""
+        return requests.Request(method, url, {**self._session.headers, **headers}, data=body, auth=auth).prepare()
 
     def _note_skew(self, date: str | None) -> None:
         told = http_date(date)
@@ -337,10 +337,6 @@ def _session(url: str) -> requests.Session:
     # Plain http goes to this very machine: a proxy has no business in between.
     session.trust_env = not url.startswith("http:")
     return session
-
-
-def _unsigned(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-    return prepared
 
 
 def _bounded(response: requests.Response) -> Iterator[bytes]:

@@ -182,7 +182,8 @@ def _plan_and_save(
                 shop.protection.quiet,
             )
             planned = plan(facts, each.journal, rules, now)
-            changes.add(reconcile(shop.id, each.order, each.person, planned, rows, now))
+            if planned.wanted or rows:
+                changes.add(reconcile(shop.id, each.order, each.person, planned, rows, now))
             to_save.append(_to_save(each, planned, now))
         except Exception as error:  # noqa: BLE001  one order must not keep the others from being planned
             ingested.broken.append(_stumbled_over(shop, each.order.id, error))

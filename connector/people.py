@@ -102,5 +102,5 @@ def marks(addresses: Iterable[str], secret: bytes) -> frozenset[str]:
 
 def person_of(order: Order, store: str, secret: bytes) -> str:
     """The mark of who an order is from, across orders and stores: by e-mail, else by phone, else it stands alone."""
-    phone = typed_phone(order.customer.phone or order.billing.phone)
-    return mark(email_of(order) or phone or f"order:{store}:{order.id}", secret)
+    address = email_of(order) or typed_phone(order.customer.phone or order.billing.phone)
+    return mark(address or f"order:{store}:{order.id}", secret)

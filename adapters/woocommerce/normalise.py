@@ -309,9 +309,9 @@ def _entries(listed: list[T] | dict[str, T] | None) -> Collection[T]:
 def _text(value: object) -> str | None:
     if type(value) is str:
         return value.strip() or None
-    if value is None or isinstance(value, bool):
-        return "1" if value else None  # As PHP writes booleans.
-    return str(value) if isinstance(value, int | float) else None
+    if type(value) is int or type(value) is float:
+        return str(value)
+    return "1" if value is True else None  # As PHP writes booleans.
 
 
 # The same products and ways to pay come again and again.

@@ -94,36 +94,39 @@ def save(connection: sa.Connection, store: str, seen: Iterable[Seen]) -> None:
     """Store these orders, new or known."""
     statement, when = _saving(connection.dialect)
     rows = [
-        {
-            "store": store,
-            "id": each.order.id,
-            "number": each.order.number,
-            "person": each.person,
-            "facts": each.raw,
-            "journal": _encode(each.journal),
-            "open": each.open,
-            "past": all(event.old for event in each.journal),
-            "ask_at": when(each.ask_at),
-            "missing_since": None,
-            "erased": each.erased,
-        }
+        (
+            store,
+            each.order.id,
+            each.order.number,
+            each.person,
+            each.raw,
+            _encode(each.journal),
+            each.open,
+            all(event.old for event in each.journal),
+            when(each.ask_at),
+            each.erased,
+        )
         for each in seen
     ]
     if rows:
         connection.exec_driver_sql(statement, rows)
 
 
+_SAVED = ("store", "id", "number", "person", "facts", "journal", "open", "past", "ask_at", "erased")
+
+
 @cache
 def _saving(dialect: Dialect) -> tuple[str, Callable[[datetime | None], Any]]:
-    """The statement as the driver takes it, and what it makes of a time.
+    """The statement as the driver takes it, its values in the order of `_SAVED`; and what it makes of a time.
 
     Thousands of orders come at once: SQLAlchemy's look at each value would cost as much as SQLite's work.
     """
-    named = type(dialect)(paramstyle="named" if dialect.name == "sqlite" else "pyformat")  # type: ignore[call-arg]
-    insert = sqlite.insert(orders) if dialect.name == "sqlite" else postgresql.insert(orders)
+    in_order = type(dialect)(paramstyle="qmark" if dialect.name == "sqlite" else "format")  # type: ignore[call-arg]
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in _SAVED}
+    insert = (sqlite.insert(orders) if dialect.name == "sqlite" else postgresql.insert(orders)).values(values)
     news = {column.name: insert.excluded[column.name] for column in orders.c if not column.primary_key}
     statement = insert.on_conflict_do_update(index_elements=list(orders.primary_key), set_=news)
-    return str(statement.compile(dialect=named)), orders.c.ask_at.type.bind_processor(dialect) or (lambda when: when)
+    return str(statement.compile(dialect=in_order)), orders.c.ask_at.type.bind_processor(dialect) or (lambda when: when)
 
 
 def find(connection: sa.Connection, store: str, number: str) -> str | None:
