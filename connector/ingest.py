@@ -182,7 +182,7 @@ def _plan_and_save(
                 shop.protection.quiet,
             )
             planned = plan(facts, each.journal, rules, now)
-            if planned.wanted or rows:
+            if planned.wanted or planned.held_out or rows:
                 changes.add(reconcile(shop.id, each.order, each.person, planned, rows, now))
             to_save.append(_to_save(each, planned, now))
         except Exception as error:  # noqa: BLE001  one order must not keep the others from being planned
