@@ -128,11 +128,11 @@ CREATE TABLE suppressions (
 	at DATETIME NOT NULL, 
 	CONSTRAINT pk_suppressions PRIMARY KEY (mark)
 );
+CREATE INDEX ix_followups_done ON followups (store, rule, at, backfilled) WHERE state = 'done' AND action = 1;
 CREATE INDEX ix_followups_due ON followups (store, due_at) WHERE state = 'pending';
 CREATE INDEX ix_followups_open_ends ON followups (store, state) WHERE state IN ('unknown', 'held');
 CREATE INDEX ix_followups_order ON followups (store, order_id);
 CREATE INDEX ix_followups_person ON followups (person);
-CREATE INDEX ix_followups_recent ON followups (store, rule, at);
 CREATE INDEX ix_orders_ask_at ON orders (store, ask_at) WHERE ask_at IS NOT NULL;
 CREATE INDEX ix_orders_number ON orders (store, number) WHERE number != id;
 CREATE INDEX ix_orders_person ON orders (store, person) WHERE past IS 0;
