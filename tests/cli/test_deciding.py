@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -170,12 +172,18 @@ def test_settling_what_is_settled_is_a_mistake(noted: Shop) -> None:
     ],
 )
 def test_what_is_paused_waits_until_it_is_resumed(noted: Shop, options: tuple[str, ...], told: str) -> None:
-    assert noted.type("pause", *options).out == f"paused: {told}\n"
+    paused = noted.type("pause", *options).out.splitlines()
+    assert paused[0].startswith(f"paused: {told}, since ")
+    assert paused[1] == "Nothing is planned there just now."
     number = noted.order()
     assert noted.type("run", "--once").code == 0
     assert noted.notes(number) == []
-    assert "paused" in noted.type("status").out.lower()
-    assert noted.type("resume", *options).out == "Nothing is paused.\n"
+    assert "paused since " in noted.type("status").out.lower()
+    assert noted.type("resume", *options).out.splitlines() == [
+        f"Resumed: {told}, paused just now.",
+        "1 action due: done by the next run, within the hours that each rule keeps.",
+        "Nothing is paused.",
+    ]
     noted.type("run", "--once")
     assert noted.notes(number) == [f"Hello {number}"]
 
@@ -183,6 +191,69 @@ def test_what_is_paused_waits_until_it_is_resumed(noted: Shop, options: tuple[st
 def test_resume_alone_ends_every_pause(noted: Shop) -> None:
     noted.type("pause", "--rule", "hello")
     noted.type("pause", "--store", "tea")
+    assert noted.type("resume", "--json").json == {"paused": []}
+
+
+def test_pausing_tells_what_waits_and_what_will_be_too_late(noted: Shop) -> None:
+    noted.rules(
+        """
+        - { id: now, trigger: order.placed, actions: [ { send: Hello } ] }
+        - { id: later, trigger: order.placed, wait: 30 days, actions: [ { add_note: Later } ] }
+        """
+    )
+    noted.type("run", "--once")
+    noted.type("pause")
+    noted.order()
+    noted.type("run", "--once")
+    expires = datetime.now(ZoneInfo("Asia/Jerusalem")) + timedelta(days=7)
+    told = noted.type("pause").out.splitlines()
+    assert told[1:] == [
+        "Waiting: 1 action due now, and 1 planned for later.",
+        f"Unless resumed, 1 of them expire within a week, the first on {expires:%Y-%m-%d %H:%M}.",
+    ]
+
+
+def test_resuming_tells_what_has_expired_meanwhile(noted: Shop) -> None:
+    noted.rules("- { id: now, trigger: order.placed, expires_after: 1 hour, actions: [ { add_note: Now } ] }")
+    noted.type("run", "--once")
+    noted.type("pause")
+    noted.order()
+    noted.type("run", "--once")
+    with closing(sqlite3.connect(noted.folder / "aftersale.db")) as state, state:
+        hour_ago = f"{datetime.now(UTC) - timedelta(minutes=61):%Y-%m-%d %H:%M:%S.%f}"
+        state.execute("UPDATE followups SET due_at = ?, expires_at = ?", (hour_ago, hour_ago))
+        state.execute("UPDATE pauses SET at = '2026-01-01 00:00:00.000000'")
+    assert noted.type("resume").out.splitlines()[1:] == [
+        "Nothing is due just now.",
+        "1 action expired meanwhile, and will not be done.",
+        "Nothing is paused.",
+    ]
+
+
+def test_resuming_tells_what_the_breaker_will_hold(noted: Shop) -> None:
+    noted.rules("- { id: hello, trigger: order.placed, max_per_run: 2, actions: [ { add_note: Hello } ] }")
+    noted.type("run", "--once")
+    noted.type("pause", "--rule", "hello")
+    for _ in range(3):
+        noted.order()
+    noted.type("run", "--once")
+    out = " ".join(noted.type("resume", "--rule", "hello").out.split())
+    assert "Rule 'hello' would act on 3 follow-ups within an hour; its max_per_run is 2" in out
+    assert noted.type("run", "--once").code == 4
+    assert noted.writes() == []
+
+
+@pytest.mark.parametrize("file", ["rules/rules.yaml", "templates/hello/en.md"])
+def test_a_mistake_in_the_rules_keeps_nobody_from_pausing(noted: Shop, file: str) -> None:
+    noted.order()
+    noted.write(file, "---\nnonsense: [\n")
+    assert noted.type("run", "--once").code == 2
+    paused = noted.type("pause", "--rule", "hello")
+    assert (paused.code, paused.out.partition(",")[0]) == (0, "paused: rule 'hello'")
+    assert paused.lines == [
+        "config.yaml: its rules or templates have mistakes ('aftersale check' lists them); this works all the same"
+    ]
+    assert noted.type("pause", "--rule", "helo").lines[-1] == "there is no rule 'helo'; did you mean 'hello'?"
     assert noted.type("resume", "--json").json == {"paused": []}
 
 
