@@ -31,8 +31,11 @@ def read(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
         return loaded
     alone = load_without_rules(file, environ)
     if isinstance(alone, Loaded):
-        told = f"{shown(file)}: its rules or templates have mistakes ('aftersale check' lists them); this works all the same"
-        print(told, file=sys.stderr)  # noqa: T201
+        print(  # noqa: T201
+            f"{shown(file)}: its rules or templates have mistakes ('aftersale check' lists them); "
+            "this works all the same",
+            file=sys.stderr,
+        )
     return alone
 
 
@@ -82,8 +85,7 @@ def _zone_of(meant: Sequence[StoreConfig]) -> tzinfo:
 
 
 def _rules(loaded: Loaded) -> set[str]:
-    """The ids of a client's rules (as the state knows them, where the files have mistakes), and of those that are paused
-    though they are gone."""
+    """The ids of a client's rules (the state's, where the files have mistakes), and of those paused though gone."""
     known = {rule.id for rules in loaded.rules.values() for rule in rules} or _recorded_rules(loaded)
     return known | {pause.rule for pause in _paused(loaded) if pause.rule != EVERY}
 
@@ -112,7 +114,7 @@ def print_pauses(clients: Clients, *, as_json: bool) -> None:
     if as_json:
         rows: list[dict[str, object]] = []
         for loaded, pause in found:
-            told = {"store": pause.store, "rule": pause.rule, "since": iso(pause.since)}
+            told: dict[str, object] = {"store": pause.store, "rule": pause.rule, "since": iso(pause.since)}
             rows.append(clients.labelled(loaded, told))
         print_json({"paused": rows})
         return

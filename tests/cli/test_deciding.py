@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import sqlite3
+import subprocess
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -24,7 +27,7 @@ def states(shop: Shop) -> list[tuple[str, int, str]]:
 def test_what_is_approved_goes_out_at_the_next_run(held: Shop) -> None:
     result = held.type("approve")
     assert result.code == 0
-    assert result.out.startswith("Let go: 3 actions of rule 'hello' (order 102, 103, 104)")
+    assert "Let go: 3 actions of rule 'hello' (order 102, 103, 104)" in result.out.splitlines()
     assert held.type("run", "--once").code == 0
     assert [held.notes(number) for number in ("102", "103", "104")] == [["Hello 102"], ["Hello 103"], ["Hello 104"]]
 
@@ -37,9 +40,52 @@ def test_a_rule_may_be_approved_by_its_id_and_an_action_by_its_own(held: Shop) -
     assert held.rows("history") == []
 
 
+def test_before_anything_is_let_go_it_is_shown_by_rule(held: Shop) -> None:
+    with closing(sqlite3.connect(held.folder / "aftersale.db")) as state, state:
+        state.execute("UPDATE followups SET planned_at = '2026-06-01 06:00:00.000000' WHERE number = '102'")
+        state.execute("UPDATE followups SET planned_at = '2026-06-01 09:30:00.000000' WHERE number <> '102'")
+        state.execute("UPDATE followups SET expires_at = '2026-06-08 06:00:00.000000' WHERE number = '102'")
+        state.execute("UPDATE followups SET person = 'same' WHERE number <> '102'")
+    told = " ".join(held.type("approve").out.split())
+    assert told.startswith(
+        "Rule 'hello': 3 actions for 2 customers, due from 2026-06-01 09:00 to 2026-06-01 12:30 (Asia/Jerusalem) "
+        "Order 102, 103, 104 "
+        "held: 3 follow-ups of this rule within an hour, and its max_per_run is 1 "
+        "Too late by now: 1 of them will expire, whatever you say. "
+        "Let go: "
+    )
+
+
+def at_a_terminal(shop: Shop, answer: bytes, *arguments: str) -> tuple[int, str]:
+    """Run the command on a terminal at which somebody types."""
+    ours, theirs = pty.openpty()
+    os.write(ours, answer)
+    command = shop.command(*arguments)
+    ended = subprocess.run(
+        command, check=False, cwd=shop.folder, env=shop.environment(), stdin=theirs, capture_output=True, text=True
+    )
+    os.close(ours)
+    os.close(theirs)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04"])
+def test_on_a_terminal_nothing_is_let_go_without_a_yes(held: Shop, answer: bytes) -> None:
+    code, out = at_a_terminal(held, answer, "approve")
+    assert (code, {row["state"] for row in held.rows("history")}) == (2, {"held"})
+    assert "Rule 'hello': 3 actions" in out
+    assert out.endswith("nothing was changed\n")
+
+
+@pytest.mark.parametrize(("answer", "options"), [(b"y\n", ()), (b"", ("--yes",)), (b"", ("--json",))])
+def test_with_a_yes_it_is_let_go(held: Shop, answer: bytes, options: tuple[str, ...]) -> None:
+    code, _ = at_a_terminal(held, answer, "approve", *options)
+    assert (code, held.rows("history")) == (0, [])
+
+
 def test_what_is_dropped_never_goes_out_and_the_next_step_is_planned(held: Shop) -> None:
     result = held.type("approve", "hello", "--drop")
-    assert result.out.startswith("Dropped: 3 actions of rule 'hello'")
+    assert "Dropped: 3 actions of rule 'hello' (order 102, 103, 104)" in result.out.splitlines()
     assert {(row["state"], row["reason"]) for row in held.rows("history")} == {("skipped", "dropped by a person")}
     assert [row["step"] for row in held.rows("pending")] == [2, 2, 2]
     assert held.type("run", "--once").code == 0

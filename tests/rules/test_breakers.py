@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -99,7 +100,7 @@ def test_exactly_max_per_run_goes_out() -> None:
 def test_the_last_28_whole_days_follow_upon_each_other_up_to_today() -> None:
     days = past_days(NOW, BERLIN)
     assert (len(days), days[0].day, days[-1].day) == (28, date(2026, 6, 1), date(2026, 6, 28))
-    assert all(earlier.end == later.begin for earlier, later in zip(days, days[1:], strict=False))
+    assert all(earlier.end == later.begin for earlier, later in pairwise(days))
     assert days[-1].end == day_begins(NOW, BERLIN) == datetime(2026, 6, 28, 22, 0, tzinfo=UTC)
 
 
