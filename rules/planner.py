@@ -45,6 +45,9 @@ GRACE = timedelta(seconds=60)
 MESSAGE_EXPIRY = timedelta(days=7)
 """How late a message to a customer may be, unless its rule says otherwise."""
 
+SETTLED = "all steps are settled"
+"""What a verdict says where a rule has come to its end."""
+
 BOOKED_LATE = timedelta(days=1)
 """A parcel that is entered this long after the order's delivery was delivered with it; a later one is on its way."""
 
@@ -105,7 +108,9 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A step that ought to happen: its actions, not before `due_at`, not after `expires_at` (UTC)."""
+    """A step that ought to happen: its actions, not before `due_at`, not after `expires_at` (UTC). Its wait is over at
+    `ripe_at`; from there to `due_at` it is moved by the hours that its rule keeps, and by quiet times.
+    """
 
     rule: Rule
     subject: Subject
@@ -114,6 +119,7 @@ class Wanted:
     due_at: datetime
     expires_at: datetime | None
     backfilled: bool
+    ripe_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +296,7 @@ def _obstacle(
         once = f"once per {rule.once_per.replace('_', ' ')}"
         return _Obstacle(f"{once}: {other}", (Check("once_per", once, other, False),))
     if progress.step is None:
-        return _Obstacle("all steps are settled")
+        return _Obstacle(SETTLED)
     if progress.waits_for is not None:
         return _Obstacle(f"waits until it is known what became of step '{progress.waits_for}'")
     return None
@@ -440,7 +446,7 @@ def _wanted(
     elif any(action.to_customer for action in step.actions):
         expires_at = late_from + MESSAGE_EXPIRY
     due_at = good_time_of(step, facts.order, due, facts.calendar, facts.quiet)
-    return Wanted(rule, subject, step, event, due_at, expires_at, backfilled)
+    return Wanted(rule, subject, step, event, due_at, expires_at, backfilled, ripe_at=due)
 
 
 def _start(subject: Subject, event: Event, progress: _Progress, entries: Entries) -> datetime:
