@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from rich.tree import Tree
 
+from connector.cli._claims import MOMENT, mark, must_hold, with_times, would_stop
 from connector.cli._rows import action_of
 from connector.cli._screen import ago, clean, count, local
 from connector.explaining import Story, Told, moved_by
 from connector.shop import Shop
 from connector.store.followups import Followup
-from rules.conditions import Check, Part
 from rules.events import ASSUMED, PLATFORM, SEEN, STATUS, Event
 from rules.planner import SETTLED, Wanted
 from rules.protection import TRANSACTIONAL
@@ -46,7 +45,7 @@ def tree_of(story: Story, shop: Shop, now: datetime, *, at_length: bool) -> Iter
             _with(gone.add(f"{rule}, step {position}"), _rows(rows, zone, story, now))
         yield gone
     yield ""
-    yield _next(story, zone)
+    yield from _next(story, zone, now)
 
 
 def _as_of(story: Story, zone: tzinfo, now: datetime) -> Iterator[str]:
@@ -132,12 +131,12 @@ def _rule(told: Told, story: Story, shop: Shop, now: datetime) -> Tree:
     name = f" ({verdict.rule.name})" if verdict.rule.name != verdict.rule.id else ""
     tree = Tree(f"{verdict.rule.id}{name}{_about(told)}: {_summary(told, story, zone)}")
     for trigger in verdict.checks[:1]:
-        when = _MOMENT.search(str(trigger.saw))
-        happened = f"happened on {_with_times(when[0], zone)}" if when is not None else "has not happened"
-        tree.add(f"{_mark(trigger.held)} {trigger.wanted} {happened}")
+        when = MOMENT.search(str(trigger.saw))
+        happened = f"happened on {with_times(when[0], zone)}" if when is not None else "has not happened"
+        tree.add(f"{mark(trigger.held)} {trigger.wanted} {happened}")
     is_finished = verdict.outcome == SETTLED
     for part in () if is_finished else told.conditions:
-        tree.add(_part(part, zone))
+        tree.add(must_hold(part, zone))
     for step in verdict.rule.steps:
         branch = _step(told, step, story, shop, now)
         if branch is not None:
@@ -145,11 +144,11 @@ def _rule(told: Told, story: Story, shop: Shop, now: datetime) -> Tree:
     if told.stop_if and verdict.wanted is not None:
         stops = tree.add("It stops as soon as one of these is so:")
         for part in told.stop_if:
-            stops.add(_stop(part, zone))
+            stops.add(would_stop(part, zone))
     elif not is_finished:
         for part in told.stop_if:
             if not all(check.held for check in part.checks):
-                tree.add(f"✗ stopped, as {_stop(part, zone)}")
+                tree.add(f"✗ stopped, as {would_stop(part, zone)}")
     return tree
 
 
@@ -215,9 +214,12 @@ def _step(told: Told, step: Step, story: Story, shop: Shop, now: datetime) -> Tr
         tree.add(clean(reason))
     for obstacle in told.obstacles:
         tree.add(f"✗ {clean(obstacle)}")
-    if wanted.expires_at is not None:
-        late = f"it expires on {local(wanted.expires_at, zone)}: what has not gone out by then is dropped"
-        tree.add(late if wanted.expires_at >= story.at else f"✗ {late}")
+    if wanted.expires_at is not None and (due > story.at or story.at <= now):
+        expires = local(wanted.expires_at, zone)
+        is_late = wanted.expires_at < story.at
+        tree.add(
+            f"✗ it expired on {expires}" if is_late else f"it expires on {expires}, if it has not gone out by then"
+        )
     return tree
 
 
@@ -262,7 +264,7 @@ def _became(row: Followup, zone: tzinfo, story: Story, now: datetime) -> str:
     told = [row.reason, row.basis if row.basis != TRANSACTIONAL else None]
     told.append(f"not by {row.passed_over}" if row.passed_over else None)
     told.append(_CURES[row.held_for].format(rule=row.rule, id=row.id) if row.held_for is not None else None)
-    return "; ".join([state, *(_with_times(clean(each), zone) for each in told if each)])
+    return "; ".join([state, *(with_times(clean(each), zone) for each in told if each)])
 
 
 def _by_step(rows: Sequence[Followup]) -> dict[tuple[str, int], list[Followup]]:
@@ -279,67 +281,6 @@ _STATES = {
     "failed": "failed",
     "unknown": "tried, and it is not known yet whether it happened",
 }
-
-
-# Conditions ---------------------------------------------------------------------------------------------------
-
-
-def _part(part: Part, zone: tzinfo) -> str:
-    held = all(check.held for check in part.checks)
-    claims = [f"{check.field} {_claim(check.wanted, must=True)}" for check in part.checks]
-    if part.kind == "none_of":
-        claims = [f"{check.field} {_claim(check.wanted, must=True, negated=True)}" for check in part.checks]
-    joined = (" or " if part.kind == "none_of" else " and ").join(claims)
-    front = "one of several: " if part.kind == "any_of" else ""
-    return f"{_mark(held)} {front}{clean(joined)}; {_seen(part.checks, zone)}"
-
-
-def _stop(part: Part, zone: tzinfo) -> str:
-    claims = " and ".join(f"{check.field} {_claim(check.wanted, must=False)}" for check in part.checks)
-    return f"{clean(claims)}; {_seen(part.checks, zone)}"
-
-
-def _claim(wanted: str, *, must: bool, negated: bool = False) -> str:
-    """`must be at least 100`, `must not contain tea`, `is one of refunded, cancelled`."""
-    if wanted.startswith("not "):
-        return _claim(wanted.removeprefix("not "), must=must, negated=not negated)
-    verb = next((verb for verb in _INFINITIVES if wanted.startswith(f"{verb} ")), None)
-    rest = wanted if verb is None else wanted.removeprefix(f"{verb} ")
-    if rest.startswith("any of "):
-        rest = f"one of {rest.removeprefix('any of ')}"
-    infinitive = _INFINITIVES.get(verb or "", "be")
-    if must:
-        return f"must {'not ' if negated else ''}{infinitive} {rest}"
-    if verb is None:
-        return f"is {'not ' if negated else ''}{rest}"
-    return f"does not {infinitive} {rest}" if negated else f"{verb} {rest}"
-
-
-_INFINITIVES = {"contains": "contain", "starts with": "start with"}
-
-
-def _seen(checks: Sequence[Check], zone: tzinfo) -> str:
-    """What was seen: of each field, where there are several."""
-    several = len(checks) > 1
-    told = []
-    for check in checks:
-        saw = ", ".join(map(str, check.saw)) if isinstance(check.saw, list) else check.saw
-        value = "missing" if saw in (None, "") else "true" if saw is True else "false" if saw is False else str(saw)
-        flips = f" (time alone changes that on {local(check.flips_at, zone)})" if check.flips_at is not None else ""
-        told.append(f"{check.field if several else 'it'} is {_with_times(clean(value), zone)}{flips}")
-    return ", ".join(told)
-
-
-def _mark(held: bool) -> str:
-    return "✓" if held else "✗"
-
-
-def _with_times(text: str, zone: tzinfo) -> str:
-    return _MOMENT.sub(lambda found: local(datetime.fromisoformat(found[0]), zone), text)
-
-
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
-"""A time as conditions tell what they saw: UTC."""
 
 
 # The rest -----------------------------------------------------------------------------------------------------
@@ -369,9 +310,16 @@ def _once(away: Sequence[Told], by: str) -> list[Told]:
     return list({each.verdict.rule.id: each for each in away if each.kept_away_by == by}.values())
 
 
-def _next(story: Story, zone: tzinfo) -> str:
-    if not story.nexts:
-        return "Nothing comes next by itself, as things stand."
-    first = story.nexts[0]
-    when = f"now ({local(first.at, zone)})" if first.at <= story.at else local(first.at, zone)
-    return f"Next: {when}, {first.what}."
+def _next(story: Story, zone: tzinfo, now: datetime) -> Iterator[str]:
+    """What will happen by itself; of the future, what will have happened by then."""
+    by_then = [each for each in story.nexts if each.at <= story.at]
+    after = [each for each in story.nexts if each.at > story.at]
+    if story.at > now and by_then:
+        yield "By then: " + "; ".join(f"{local(each.at, zone)}, {each.what}" for each in by_then) + "."
+        yield "What follows from that cannot be told before it is done."
+    elif by_then:
+        yield f"Next: now (since {local(by_then[0].at, zone)}), {by_then[0].what}."
+    elif after:
+        yield f"Next: {local(after[0].at, zone)}, {after[0].what}."
+    else:
+        yield "Nothing comes next by itself, as things stand."

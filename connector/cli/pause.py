@@ -49,7 +49,8 @@ def _tell(screen: Console, affected: Affected) -> None:
     if not found.due + found.later:
         screen.print("Nothing is planned there just now.")
         return
-    screen.print(f"Waiting: {count(found.due, 'action')} due now, and {found.later:,} planned for later.")
+    due = count(found.due, "action") if found.due else "nothing"
+    screen.print(f"Waiting: {due} due now, {found.later:,} planned for later.")
     if found.first_expiry is not None:
         first = local(found.first_expiry, affected.zone)
         screen.print(f"Unless resumed, {found.will_expire:,} of them expire within a week, the first on {first}.")

@@ -56,20 +56,16 @@ def _end(affected: Affected) -> list[Pause]:
 
 def _tell(screen: Console, affected: Affected, ended: list[Pause]) -> None:
     """What the next run makes of it."""
-    of = (affected.store, affected.rule)
-    for each in ended:
-        screen.print(f"Resumed: {in_words(each.store, each.rule)}, paused {ago(each.since, now())}.")
     with affected.database.read() as connection:
-        due = followups.waiting(connection, of, now(), now()).due
-        expired = followups.count_expired(connection, of, min(each.since for each in ended), now())
-        still = stores.paused(connection, affected.store)
-    if due:
-        but = ", but for what is still paused" if still else ""
-        screen.print(f"{count(due, 'action')} due: done by the next run, within the hours that each rule keeps{but}.")
-    else:
-        screen.print("Nothing is due just now.")
-    if expired:
-        screen.print(f"{count(expired, 'action')} expired meanwhile, and will not be done.")
+        for each in ended:
+            of = (None if each.store == EVERY else each.store, None if each.rule == EVERY else each.rule)
+            due = followups.waiting(connection, of, now(), now()).due
+            expired = followups.count_expired(connection, of, each.since, now())
+            told = f"{count(due, 'action')} due" if due else "nothing is due just now"
+            late = f"; {count(expired, 'action')} expired meanwhile, and will not be done" if expired else ""
+            what = in_words(each.store, each.rule)
+            screen.print(f"Resumed: {what}, paused {ago(each.since, now())}: {told}{late}.")
+    screen.print("What is due is done by the next run, within the hours that each rule keeps.")
     for line in _breakers(affected):
         screen.print(line)
 
