@@ -37,7 +37,7 @@ from connector.prepare import Judged, Made, circuit_of, world_of
 from connector.privacy import no_more_to
 from connector.settling import bare_intent, record_done, settle, without_words
 from connector.shop import Shop
-from connector.store import followups, ledger, orders, suppressions
+from connector.store import followups, ledger, orders, stores, suppressions
 from connector.store.followups import Followup
 from connector.tally import Tally
 from connector.waiting import delay_after
@@ -98,7 +98,7 @@ def _open_intent(shop: Shop, first: Followup, tally: Tally) -> list[Made]:
     with shop.database.write(durable=True) as connection:
         rows = followups.of_step(connection, shop.id, *first.of_step, claiming=True)
         todo = [row for row in rows if row.state == "pending"]
-        if not todo or any(row.state in ("unknown", "held") for row in rows):
+        if not todo or any(row.state in ("unknown", "held") for row in rows) or _is_paused(connection, first):
             return []
         judged = _plan_afresh(connection, shop, first, now)
         if judged is None:
@@ -118,6 +118,11 @@ def _open_intent(shop: Shop, first: Followup, tally: Tally) -> list[Made]:
             return []
         _write_intent(connection, made[0], now)
     return made
+
+
+def _is_paused(connection: sa.Connection, row: Followup) -> bool:
+    """Whether a person has paused it since it was taken in hand: a pause is in force at once."""
+    return any(pause.holds_up(row.store, row.rule) for pause in stores.paused(connection, row.store))
 
 
 def _plan_afresh(connection: sa.Connection, shop: Shop, first: Followup, now: datetime) -> Judged | None:

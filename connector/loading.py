@@ -75,6 +75,15 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
     return Loaded(config, {store.id: by_hours[store.calendar.business_hours] for store in config.stores}, templates)
 
 
+def load_without_rules(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
+    """The config file alone: enough to find the state and the stores, whatever is wrong with rules and templates."""
+    problems: list[Problem] = []
+    config = load_config(file, environ, problems)
+    if config is None:
+        return sorted(set(problems))
+    return Loaded(config, {store.id: () for store in config.stores}, {})
+
+
 def _load(
     sources: Mapping[str, str],
     hours: Window | None,

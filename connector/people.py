@@ -90,6 +90,11 @@ def email_of(order: Order) -> str | None:
     return email_address(order.customer.email) if order.customer.email else None
 
 
+def addresses_in(order: Order) -> frozenset[str]:
+    """All the addresses of who bought: by e-mail and by phone."""
+    return phones_of(order) | ({email} if (email := email_of(order)) else frozenset())
+
+
 def mark(address: str, secret: bytes) -> str:
     """The mark of an address in the state with this secret."""
     return hashlib.blake2b(address.encode(), key=secret, digest_size=16).hexdigest()

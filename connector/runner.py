@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
 from connector.acting import act_on_all
+from connector.breaking import break_circuits
 from connector.ingest import AFTER_A_FAULT, count_skipped, replan
 from connector.poller import BATCH, Polled, look_again
 from connector.settling import settle_unknown
@@ -21,7 +22,6 @@ from connector.tally import Tally
 
 log = structlog.get_logger()
 
-ROLLING = timedelta(hours=1)
 CLAIM = 500
 """How many actions are taken in hand at once."""
 
@@ -40,7 +40,7 @@ def run_due(shop: Shop, polled: Polled, tally: Tally, stop: threading.Event) -> 
     while not stop.is_set():
         _expire(shop, tally, stop)
         paused = _paused_rules(shop)
-        _break_circuits(shop, paused, tally)
+        break_circuits(shop, paused, tally)
         steps = _claim(shop, paused)
         if steps == before:  # nothing is due, or nothing moves
             return
@@ -52,8 +52,7 @@ def run_due(shop: Shop, polled: Polled, tally: Tally, stop: threading.Event) -> 
 def _paused_rules(shop: Shop) -> frozenset[str]:
     """The rules that are paused in this store."""
     with shop.database.read() as connection:
-        pauses = stores.paused(connection)
-    paused = {rule for store, rule in pauses if store in (shop.id, EVERY)}
+        paused = {pause.rule for pause in stores.paused(connection, shop.id)}
     return frozenset(active.rule.id for active in shop.rules) if EVERY in paused else frozenset(paused)
 
 
@@ -95,35 +94,6 @@ def _expire(shop: Shop, tally: Tally, stop: threading.Event) -> None:
                 followups.update(connection, [row.id], state="skipped", final=True, at=now, reason=reason)
             replan(connection, shop, sorted({row.order_id for row in late}), now).count_in(tally)
         count_skipped(tally, Counter(row.rule for row in late))
-
-
-def _break_circuits(shop: Shop, paused: frozenset[str], tally: Tally) -> None:
-    """A rule that would act on far more than usual in one go is held, and the staff told."""
-    now = shop.clock()
-    limits = {active.rule.id: active.rule.max_per_run for active in shop.rules if active.rule.id not in paused}
-    with shop.database.read() as connection:
-        due = [rule for rule in followups.due_rules(connection, shop.id, now) if rule in limits]
-        busy = {rule: followups.busy_steps(connection, shop.id, rule, now, now - ROLLING) for rule in due}
-    for rule, count in busy.items():
-        if count > limits[rule]:
-            _hold(shop, rule, count, limits[rule], now, tally)
-
-
-def _hold(shop: Shop, rule: str, count: int, limit: int, now: datetime, tally: Tally) -> None:
-    reason = f"held: {count} follow-ups of this rule within an hour, and max_per_run is {limit}"
-    with shop.database.write(durable=True) as connection:
-        is_told = followups.is_held(connection, shop.id, rule)
-        held = followups.hold(connection, shop.id, rule, now, reason)
-    tally.became("held", rule, number=held)
-    log.warning("rule held", store=shop.id, rule=rule, followups=count, limit=limit)
-    if not is_told:
-        shop.staff.tell(
-            f"{shop.id}: rule '{rule}' is held",
-            f"The rule '{rule}' would act on {count} follow-ups within an hour; its max_per_run is {limit}. "
-            f"Nothing of it goes out until you say so:\n\n"
-            f"  aftersale approve {rule}         lets them go\n"
-            f"  aftersale approve {rule} --drop  drops them",
-        )
 
 
 def _look_again(

@@ -36,7 +36,7 @@ class Vitals:
 
 def vitals_of(connection: sa.Connection, store: str, now: datetime) -> Vitals:
     """Look at a store's state; at nothing that takes longer as the state grows."""
-    paused = {rule for of, rule in stores.paused(connection) if of in (store, EVERY)}
+    paused = {pause.rule for pause in stores.paused(connection, store)}
     due = [] if EVERY in paused else followups.due(connection, store, now, 1, paused)
     return Vitals(
         state=stores.load(connection, store),

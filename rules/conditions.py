@@ -38,12 +38,24 @@ class Scene(Struct, frozen=True, gc=False):
 
 
 class Check(NamedTuple):
-    """One condition's verdict, for a person. `held` is true where the condition did not stand in the way."""
+    """One condition's verdict, for a person. `held` is true where the condition did not stand in the way. At `flips_at`
+    (UTC) time alone may change it.
+    """
 
     field: str
     wanted: str
     saw: object
     held: bool
+    flips_at: datetime | None = None
+
+
+class Part(NamedTuple):
+    """Conditions that are judged together: one that must hold, or a group of which all have to hold at once, for
+    `any_of` to be met or for `none_of` to be violated. Their `wanted` is what the group asks for.
+    """
+
+    kind: Literal["all_of", "any_of", "none_of"]
+    checks: tuple[Check, ...]
 
 
 class ConditionProblem(NamedTuple):
@@ -102,16 +114,21 @@ class Conditions:
 
     def explain(self, scene: Scene) -> Iterator[Check]:
         """Every condition with the value that it saw."""
+        for part in self.parts(scene):
+            for check in part.checks:
+                yield check._replace(wanted=_PREFIX[part.kind] + check.wanted)
+
+    def parts(self, scene: Scene) -> Iterator[Part]:
+        """Every condition with the value that it saw, by what is judged together."""
         for predicate in self.all_of:
-            yield _check(predicate, scene, predicate.holds(scene))
+            yield Part("all_of", (_check(predicate, scene, predicate.holds(scene)),))
         some_group_held = any(_group_holds(group)(scene) for group in self.any_of)
         for group in self.any_of:
-            for predicate in group:
-                yield _check(predicate, scene, some_group_held or predicate.holds(scene), "any of: ")
+            checks = (_check(predicate, scene, some_group_held or predicate.holds(scene)) for predicate in group)
+            yield Part("any_of", tuple(checks))
         for group in self.none_of:
             stands_in_the_way = _group_holds(group)(scene)
-            for predicate in group:
-                yield _check(predicate, scene, not stands_in_the_way, "not: ")
+            yield Part("none_of", tuple(_check(predicate, scene, not stands_in_the_way) for predicate in group))
 
     def flips_at(self, scene: Scene) -> datetime | None:
         """The next moment at which time alone may change the verdict."""
@@ -175,11 +192,14 @@ def _group_holds(group: Group) -> Holds:
     return _all([predicate.holds for predicate in group])
 
 
-def _check(predicate: Predicate, scene: Scene, held: bool, prefix: str = "") -> Check:
-    saw = [_readable(value) for value in predicate.field.values(scene) if value is not None]
-    if predicate.field.single is not None:
-        return Check(predicate.field.name, prefix + predicate.wanted, saw[0] if saw else None, held)
-    return Check(predicate.field.name, prefix + predicate.wanted, saw, held)
+_PREFIX = {"all_of": "", "any_of": "any of: ", "none_of": "not: "}
+
+
+def _check(predicate: Predicate, scene: Scene, held: bool) -> Check:
+    values = [_readable(value) for value in predicate.field.values(scene) if value is not None]
+    saw = values if predicate.field.single is None else values[0] if values else None
+    moments = [moment for flip in predicate.flips if (moment := flip(scene)) is not None]
+    return Check(predicate.field.name, predicate.wanted, saw, held, min(moments, default=None))
 
 
 def _readable(value: Value) -> object:

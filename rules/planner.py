@@ -46,6 +46,9 @@ GRACE = timedelta(seconds=60)
 MESSAGE_EXPIRY = Duration(7 * 24, "hours")
 """How late a message to a customer may be, unless its rule says otherwise."""
 
+SETTLED = "all steps are settled"
+"""What a verdict says where a rule has come to its end."""
+
 BOOKED_LATE = timedelta(days=1)
 """A parcel that is entered this long after the order's delivery was delivered with it; a later one is on its way."""
 
@@ -111,7 +114,9 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A step that ought to happen: its actions, not before `due_at`, not after `expires_at` (UTC)."""
+    """A step that ought to happen: its actions, not before `due_at`, not after `expires_at` (UTC). Its wait is over at
+    `ripe_at`; from there to `due_at` it is moved by the hours that its rule keeps, and by quiet times.
+    """
 
     rule: Rule
     subject: Subject
@@ -120,6 +125,7 @@ class Wanted:
     due_at: datetime
     expires_at: datetime | None
     backfilled: bool
+    ripe_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +316,7 @@ def _obstacle(
     if progress.is_held_out:
         return _Obstacle(why_held_out(rule.holdout))
     if progress.step is None:
-        return _Obstacle("all steps are settled")
+        return _Obstacle(SETTLED)
     if progress.waits_for is not None:
         return _Obstacle(f"waits until it is known what became of step '{progress.waits_for}'")
     return None
@@ -459,7 +465,7 @@ def _wanted(
     expiry = expiry_of(rule, step)
     expires_at = after(late_from, expiry, facts.calendar) if expiry is not None else None
     due_at = good_time_of(step, facts.order, due, facts.calendar, facts.quiet)
-    return Wanted(rule, subject, step, event, due_at, expires_at, backfilled)
+    return Wanted(rule, subject, step, event, due_at, expires_at, backfilled, ripe_at=due)
 
 
 def expiry_of(rule: Rule, step: Step) -> Duration | None:

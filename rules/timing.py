@@ -313,7 +313,7 @@ def after(start: datetime, wait: Duration, calendar: Calendar) -> datetime:
         day = _business_days_later(wall.date(), wait.amount, calendar)
     else:
         day = wall.date() + ONE_DAY * (wait.amount * 7 if wait.unit == "weeks" else wait.amount)
-    return _instant(datetime.combine(day, wall.time()), calendar.zone)
+    return instant(datetime.combine(day, wall.time()), calendar.zone)
 
 
 def next_open(moment: datetime, window: Window | None, calendar: Calendar) -> datetime:
@@ -351,12 +351,17 @@ def _openings(day: date, spans: tuple[Span, ...], zone: ZoneInfo) -> tuple[tuple
     midnight = datetime.combine(day, time.min)
     moments = (
         (
-            _instant(midnight + timedelta(minutes=opens), zone),
-            _instant(midnight + timedelta(minutes=closes), zone),
+            instant(midnight + timedelta(minutes=opens), zone),
+            instant(midnight + timedelta(minutes=closes), zone),
         )
         for opens, closes in spans
     )
     return tuple((opens, closes) for opens, closes in moments if opens < closes)
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The moment (UTC) at which a day begins in a zone; where clocks skip midnight, the first after the gap."""
+    return instant(datetime.combine(day, time.min), zone)
 
 
 def _business_days_later(day: date, count: int, calendar: Calendar) -> date:
@@ -370,8 +375,8 @@ def _business_days_later(day: date, count: int, calendar: Calendar) -> date:
     return day
 
 
-def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
-    """The first moment at which a clock in `zone` shows `wall` (naive), or has skipped it."""
+def instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    """The first moment (UTC) at which a clock in `zone` shows `wall` (naive), or has skipped it."""
     moment = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None) == wall:
         return moment

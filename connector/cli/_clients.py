@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from connector.cli._exits import Exit, Stop, Trouble, trouble
 from connector.config import StoreConfig, shown
 from connector.loading import Loaded, config_files, load
+from rules.document import Problem
 from rules.validation import did_you_mean
 
 
@@ -38,13 +39,17 @@ class Clients:
                 yield (f"{self.name(loaded)}/{store.id}" if self.several else store.id), loaded, store
 
 
-def load_clients(path: Path) -> Clients:
+Read = Callable[[Path, Mapping[str, str]], Loaded | list[Problem]]
+"""Reads a client's files: all that they say, or every mistake in them."""
+
+
+def load_clients(path: Path, read: Read = load) -> Clients:
     """Read all that `-c` names. A client with mistakes is told on stderr and left out, where there are others.
 
     Raises Stop with every mistake where nothing is right.
     """
     files = _files(path)
-    results = [load(file, os.environ) for file in files]
+    results = [read(file, os.environ) for file in files]
     right = [each for each in results if isinstance(each, Loaded)]
     problems = [trouble(problem) for each in results if isinstance(each, list) for problem in each]
     databases = Counter(loaded.config.database for loaded in right)

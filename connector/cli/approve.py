@@ -1,23 +1,26 @@
 """Let go, or drop, what is held for your approval.
 
-Without an argument: all of it. With rules' or actions' ids (see 'aftersale status'): those only. What is let go is
-done by the next run, within the hours that its rule keeps.
+Without an argument: all of it. With rules' or actions' ids (see 'aftersale status'): those only. It shows what that is,
+and on a terminal it asks. What is let go is done by the next run, within the hours that its rule keeps.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Annotated
 
 import typer
+from rich.padding import Padding
 
 from connector import deciding
 from connector.cli._clients import Clients, load_clients, no_such
 from connector.cli._exits import Exit, Stop
 from connector.cli._options import CONFIG, AsJson, ConfigPath
-from connector.cli._rows import Found, by_rule, rows_json
-from connector.cli._screen import clean, console, count, print_json
-from connector.cli._state import by_shop, state_of, with_state
+from connector.cli._rows import Found, by_rule, rows_json, zone_of
+from connector.cli._screen import clean, console, count, local, print_json
+from connector.cli._state import by_shop, now, state_of, with_state
 from connector.store import followups
 from connector.store.followups import Followup
 
@@ -31,9 +34,14 @@ def approve(
     config: ConfigPath = CONFIG,
     as_json: AsJson = False,
     drop: Annotated[bool, typer.Option("--drop", help="Drop it for good, instead.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> Exit:
     clients = load_clients(config)
     chosen = _chosen(_held(clients), which or [])
+    if chosen and not as_json:
+        _show_beforehand(chosen)
+        if not yes and sys.stdin.isatty():
+            _ask("Drop this for good?" if drop else "Let this go?")
     changed: Found = []
     for loaded in clients.loaded:
         rows = [row for of, row in chosen if of is loaded]
@@ -75,6 +83,39 @@ def _chosen(held: Found, which: Sequence[str]) -> Found:
     return [(loaded, row) for loaded, row in held if row.rule in wanted or str(row.id) in wanted - rules]
 
 
+def _show_beforehand(chosen: Found) -> None:
+    """What is about to be decided, by rule."""
+    screen = console()
+    for rule, rows in by_rule([row for _, row in chosen]).items():
+        zones = {zone_of(loaded, row.store) for loaded, row in chosen if row.rule == rule}
+        zone = zones.pop() if len(zones) == 1 else UTC
+        first, last = (local(extreme(row.planned_at for row in rows), zone) for extreme in (min, max))
+        due = f"due {first}" if first == last else f"due from {first} to {last}"
+        people = count(len({row.person for row in rows}), "customer")
+        screen.print(f"Rule '{rule}': {count(len(rows), 'action')} for {people}, {due} ({zone})")
+        screen.print(Padding(f"Order {_examples(rows)}", (0, 0, 0, 2)))
+        for reason in dict.fromkeys(clean(row.reason) for row in rows if row.reason is not None):
+            screen.print(Padding(reason, (0, 0, 0, 2)))
+        late = sum(row.expires_at is not None and row.expires_at < now() for row in rows)
+        if late:
+            screen.print(Padding(f"Too late by now: {late:,} of them will expire, whatever you say.", (0, 0, 0, 2)))
+
+
+def _examples(rows: Sequence[Followup]) -> str:
+    numbers = list(dict.fromkeys(clean(row.number) for row in rows))
+    return ", ".join(numbers[:SHOWN]) + (", …" if len(numbers) > SHOWN else "")
+
+
+def _ask(question: str) -> None:
+    """Raises Stop unless the person at the terminal says yes."""
+    try:
+        agreed = typer.confirm(f"\n{question}")
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        raise Stop(Exit.MISTAKE, "nothing was changed")
+
+
 def _show(rows: Sequence[Followup], *, drop: bool) -> None:
     screen = console()
     if not rows:
@@ -82,8 +123,6 @@ def _show(rows: Sequence[Followup], *, drop: bool) -> None:
         return
     verb = "Dropped" if drop else "Let go"
     for rule, of_rule in by_rule(rows).items():
-        numbers = list(dict.fromkeys(clean(row.number) for row in of_rule))
-        some = ", ".join(numbers[:SHOWN]) + (", …" if len(numbers) > SHOWN else "")
-        screen.print(f"{verb}: {count(len(of_rule), 'action')} of rule '{rule}' (order {some})")
+        screen.print(f"{verb}: {count(len(of_rule), 'action')} of rule '{rule}' (order {_examples(of_rule)})")
     if not drop:
         screen.print("The next run does them, within the hours that each rule keeps.")

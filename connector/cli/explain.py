@@ -1,62 +1,37 @@
-"""Every rule on one order: what it saw, what it did, and what comes next.
+"""Every rule on one order: what it saw, what it did, what comes next, and what may still stop it.
 
-It asks the recorded state, not the store: what it tells is how things stood when the order was last seen.
+It asks the recorded state, not the store: what it tells is how things stood when the order was last seen. With '--at',
+how they stood, or will stand, at another time.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated
 
 import sqlalchemy as sa
 import typer
-from rich.console import Console
-from rich.tree import Tree
 
 from connector.cli._clients import Clients, find_store, load_clients, no_such
 from connector.cli._exits import Exit, Stop
+from connector.cli._moments import moment_of
 from connector.cli._options import CONFIG, AsJson, ConfigPath
-from connector.cli._rows import action_of, row_json
-from connector.cli._screen import ago, clean, console, iso, local, print_json, table
-from connector.cli._state import now, state_of
+from connector.cli._rows import row_json
+from connector.cli._screen import console, iso, print_json
+from connector.cli._state import known_shop, now, state_of
+from connector.cli._story import tree_of
 from connector.config import StoreConfig
+from connector.explaining import Story, Told, story_of
+from connector.lines import line_by, make_channel
 from connector.loading import Loaded
-from connector.privacy import why_not_written_to
-from connector.store import followups, orders, stores, suppressions
-from connector.store.database import secret_of
-from connector.store.followups import Followup
-from connector.store.orders import Known
-from connector.store.stores import StoreState
+from connector.shop import Shop
+from connector.store import orders, stores
+from connector.store.database import Database
 from rules.conditions import Check
-from rules.planner import Active, Facts, Verdict
-from rules.planner import explain as verdicts_on
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """All that is known of an order, and what every rule says about it."""
-
-    known: Known
-    state: StoreState
-    verdicts: tuple[Verdict, ...]
-    rows: tuple[Followup, ...]
-    unwritable: Mapping[str, str]
-    """Why the customer gets no messages, by their purpose."""
-
-    def of(self, verdict: Verdict) -> list[Followup]:
-        """What is recorded of a rule on its subject, in order."""
-        subject = verdict.subject.key if verdict.subject is not None else None
-        rows = [row for row in self.rows if row.rule == verdict.rule.id and row.subject == subject]
-        return sorted(rows, key=lambda row: (row.position, row.action))
-
-    def vanished(self) -> list[Followup]:
-        """What is recorded of rules, or of subjects, that are there no more."""
-        told = {row.id for verdict in self.verdicts for row in self.of(verdict)}
-        return [row for row in self.rows if row.id not in told]
+from rules.planner import Active
 
 
 def explain(
@@ -64,46 +39,61 @@ def explain(
     order: Annotated[str, typer.Argument(help="The order's number.")],
     config: ConfigPath = CONFIG,
     as_json: AsJson = False,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="As of then: 2026-11-20, '2026-11-20 09:00', in the store's time zone."),
+    ] = None,
+    rule: Annotated[str | None, typer.Option(metavar="ID", help="Only this rule, at length.")] = None,
 ) -> Exit:
     clients = load_clients(config)
     loaded, store_config = find_store(clients, store)
-    with state_of(loaded) as database, database.read() as connection:
-        story = _story(connection, loaded, store_config, order, secret_of(database))
-    if as_json:
-        print_json(_as_json(clients, loaded, store_config, story))
-    else:
-        _show(console(), store_config, story)
+    today = now()
+    moment = today if at is None else moment_of(at, store_config.calendar.zone, "--at")
+    with (
+        state_of(loaded) as database,
+        _shop(loaded, store_config, database) as shop,
+        database.read() as connection,
+    ):
+        active = _active(connection, loaded, store_config)
+        if rule is not None and rule not in (known := [each.rule.id for each in active]):
+            raise Stop(Exit.MISTAKE, no_such("rule", rule, known))
+        story = story_of(connection, shop, active, _order_id(connection, store_config, order), moment, today)
+        if rule is not None:
+            story = _of_rule(story, rule)
+        if as_json:
+            print_json(_as_json(clients, loaded, shop, story))
+        else:
+            screen = console()
+            for part in tree_of(story, shop, today, at_length=rule is not None):
+                screen.print(part)
     return clients.code
 
 
-def _story(connection: sa.Connection, loaded: Loaded, store: StoreConfig, number: str, secret: bytes) -> Story:
+@contextmanager
+def _shop(loaded: Loaded, store: StoreConfig, database: Database) -> Iterator[Shop]:
+    """The shop with its channels, as a run would have it; nothing is asked of anybody."""
+    shop = known_shop(loaded, store, database, now)
+    lines = {each.name: line_by(make_channel(each, now)) for each in loaded.config.channels}
+    try:
+        yield replace(shop, lines=lines)
+    finally:
+        shop.adapter.close()
+        for line in lines.values():
+            line.channel.close()
+
+
+def _order_id(connection: sa.Connection, store: StoreConfig, number: str) -> str:
     id_ = orders.find(connection, store.id, number)
     if id_ is None:
         near = orders.numbers_like(connection, store.id, number.removeprefix("#"), limit=5)
         raise Stop(Exit.MISTAKE, no_such("order", number, near, f" in '{store.id}', as far as it has been polled"))
-    known = orders.load(connection, store.id, [id_])[id_]
-    state = stores.load(connection, store.id)
-    active = _active(connection, loaded, store, state)
-    of_order = followups.of_orders(connection, store.id, [id_])
-    of_person = followups.of_people(connection, store.id, [known.person], [each.rule.id for each in active])
-    rows = of_order + [row for row in of_person if row.order_id != id_]
-    facts = Facts(
-        known.order,
-        known.person,
-        store.calendar,
-        store.ladders,
-        tuple(row.deed for row in rows),
-        loaded.config.protection.quiet,
-    )
-    verdicts = tuple(verdicts_on(facts, known.journal, active, now()))
-    unwritable = why_not_written_to(partial(suppressions.of, connection), store.id, secret, known)
-    return Story(known, state, verdicts, tuple(of_order), unwritable)
+    return id_
 
 
-def _active(connection: sa.Connection, loaded: Loaded, store: StoreConfig, state: StoreState) -> list[Active]:
+def _active(connection: sa.Connection, loaded: Loaded, store: StoreConfig) -> list[Active]:
     """The rules as the state knows them; one that it does not know yet would be switched on now."""
     known = stores.load_rules(connection, store.id)
-    behind = timedelta(seconds=max(0.0, -(state.skew or 0.0)))
+    behind = timedelta(seconds=max(0.0, -(stores.load(connection, store.id).skew or 0.0)))
     active = []
     for rule in loaded.rules[store.id]:
         before = known.get(rule.id)
@@ -112,14 +102,25 @@ def _active(connection: sa.Connection, loaded: Loaded, store: StoreConfig, state
     return active
 
 
+def _of_rule(story: Story, rule: str) -> Story:
+    """What of the story is about this rule."""
+    return replace(
+        story,
+        told=tuple(each for each in story.told if each.verdict.rule.id == rule),
+        vanished=tuple(row for row in story.vanished if row.rule == rule),
+        nexts=tuple(each for each in story.nexts if each.rule == rule),
+    )
+
+
 # For programs -------------------------------------------------------------------------------------------------
 
 
-def _as_json(clients: Clients, loaded: Loaded, store: StoreConfig, story: Story) -> dict[str, object]:
+def _as_json(clients: Clients, loaded: Loaded, shop: Shop, story: Story) -> dict[str, object]:
     order = story.known.order
     result: dict[str, object] = {
-        "store": store.id,
+        "store": shop.id,
         "order": order.number,
+        "at": iso(story.at),
         "facts": {
             "id": order.id,
             "status": order.status,
@@ -138,39 +139,49 @@ def _as_json(clients: Clients, loaded: Loaded, store: StoreConfig, story: Story)
                 "old": event.old,
                 "subject": event.subject,
             }
-            for event in story.known.journal
+            for event in story.journal
         ],
-        "rules": [_verdict_json(story, verdict) for verdict in story.verdicts],
+        "rules": [_told_json(story, told) for told in story.told],
+        "next": [{"at": iso(each.at), "what": each.what, "rule": each.rule} for each in story.nexts],
     }
     return clients.labelled(loaded, result)
 
 
-def _verdict_json(story: Story, verdict: Verdict) -> dict[str, object]:
+def _told_json(story: Story, told: Told) -> dict[str, object]:
+    verdict = told.verdict
     return {
         "rule": verdict.rule.id,
         "name": verdict.rule.name,
         "subject": verdict.subject.key if verdict.subject is not None else None,
         "outcome": verdict.outcome,
-        "reasons": [
-            {"field": check.field, "wanted": check.wanted, "saw": check.saw, "held": check.held}
-            for check in verdict.checks
-        ],
-        "steps": [row_json(row) for row in story.of(verdict)] + _unrecorded(story, verdict),
+        "reasons": [_check_json(check) for check in verdict.checks],
+        "obstacles": list(told.obstacles),
+        "expires_at": iso(verdict.wanted.expires_at) if verdict.wanted is not None else None,
+        "steps": [row_json(row) for row in told.rows] + _unrecorded(story, told),
     }
 
 
-def _unrecorded(story: Story, verdict: Verdict) -> list[dict[str, object]]:
-    """The step that is wanted, where no run has recorded it yet."""
-    wanted = verdict.wanted
-    if wanted is None or any(row.step == wanted.step.id for row in story.of(verdict)):
+def _check_json(check: Check) -> dict[str, object]:
+    return {
+        "field": check.field,
+        "wanted": check.wanted,
+        "saw": check.saw,
+        "held": check.held,
+        "flips_at": iso(check.flips_at),
+    }
+
+
+def _unrecorded(story: Story, told: Told) -> list[dict[str, object]]:
+    """The step that is wanted, where no run has recorded it."""
+    wanted = told.verdict.wanted
+    if wanted is None or told.of_step(wanted.step.id):
         return []
-    order = story.known.order
     return [
         {
             "id": None,
             "store": story.state.id,
-            "order": order.number,
-            "rule": verdict.rule.id,
+            "order": story.known.order.number,
+            "rule": wanted.rule.id,
             "step": wanted.step.position,
             "action": action.kind,
             "channel": None,
@@ -182,89 +193,3 @@ def _unrecorded(story: Story, verdict: Verdict) -> list[dict[str, object]]:
         }
         for action in wanted.step.actions
     ]
-
-
-# For people ---------------------------------------------------------------------------------------------------
-
-
-def _show(screen: Console, store: StoreConfig, story: Story) -> None:
-    order, zone = story.known.order, store.calendar.zone
-    seen = "never" if story.state.polled_at is None else ago(story.state.polled_at, now())
-    screen.print(f"Order {clean(order.number)} of {store.name}: {clean(order.status)}, {order.total}", style="bold")
-    screen.print(f"As the store was last polled, {seen}. Times are {zone}.\n")
-    for reason in dict.fromkeys(story.unwritable.values()):
-        screen.print(f"No messages: {clean(reason)}.\n")
-    happened = table("When", "What happened", "Known from")
-    for event in story.known.journal:
-        what = event.kind if event.subject is None else f"{event.kind} (parcel {clean(event.subject)})"
-        source = f"{clean(event.source)}, before we looked after the store" if event.old else clean(event.source)
-        happened.add_row(local(event.at, zone), what, source)
-    screen.print(happened)
-    for verdict in story.verdicts:
-        screen.print(_tree(story, verdict, zone))
-    if gone := story.vanished():
-        tree = Tree("Of rules, or parts of the order, that are there no more")
-        for row in gone:
-            tree.add(_line(row, zone))
-        screen.print(tree)
-    _show_next(screen, story, zone)
-
-
-def _tree(story: Story, verdict: Verdict, zone: tzinfo) -> Tree:
-    about = f" ({_subject(verdict)})" if verdict.subject is not None and verdict.rule.once_per != "order" else ""
-    tree = Tree(f"{verdict.rule.id}{about}: {clean(verdict.outcome)}")
-    for check in verdict.checks:
-        tree.add(_condition(check, zone))
-    recorded = story.of(verdict)
-    for row in recorded:
-        tree.add(_line(row, zone))
-    if verdict.wanted is not None and _unrecorded(story, verdict):
-        for action in verdict.wanted.step.actions:
-            when = local(verdict.wanted.due_at, zone)
-            tree.add(f"step {verdict.wanted.step.position}, {action.kind}: planned for {when}, once a run records it")
-    if verdict.wanted is not None:
-        for step in verdict.rule.steps:
-            if step.position > verdict.wanted.step.position:
-                kinds = ", ".join(action.kind for action in step.actions)
-                wait = f"{step.wait} after the step before" if step.wait is not None else "right after the step before"
-                tree.add(f"step {step.position}, {kinds}: to come, {wait}")
-    return tree
-
-
-def _subject(verdict: Verdict) -> str:
-    assert verdict.subject is not None
-    if verdict.subject.item is not None:
-        return clean(verdict.subject.item.name)
-    if verdict.subject.shipment is not None:
-        return f"parcel {clean(verdict.subject.shipment.id)}"
-    return "once for this customer"
-
-
-def _condition(check: Check, zone: tzinfo) -> str:
-    saw = ", ".join(map(str, check.saw)) if isinstance(check.saw, list) else check.saw
-    told = "nothing" if saw in (None, "") else clean(str(saw))
-    line = f"{'✓' if check.held else '✗'} {check.field}: wanted {clean(check.wanted)}; saw {told}"
-    return _MOMENT.sub(lambda found: local(datetime.fromisoformat(found[0]), zone), line)
-
-
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
-"""A time as conditions tell what they saw: UTC."""
-
-
-def _line(row: Followup, zone: tzinfo) -> str:
-    when = f"due {local(row.due_at, zone)}" if row.state == "pending" else local(row.at, zone)
-    told = (row.reason, row.basis, f"passed over {row.passed_over}" if row.passed_over else None)
-    why = "".join(f": {clean(each)}" for each in told if each)
-    return f"step {row.position}, {action_of(row)}: {row.state}, {when}{why} (id {row.id})"
-
-
-def _show_next(screen: Console, story: Story, zone: tzinfo) -> None:
-    moments: Sequence[tuple[datetime, str]] = sorted(
-        [(row.due_at, f"{row.rule}, step {row.position}") for row in story.rows if row.state == "pending"]
-        + [(each.ask_at, f"{each.rule.id} is looked at again") for each in story.verdicts if each.ask_at is not None]
-    )
-    if moments:
-        when, what = moments[0]
-        screen.print(f"\nNext: {local(when, zone)}, {what}.")
-    else:
-        screen.print("\nNothing comes next, as things stand.")

@@ -22,7 +22,7 @@ from connector.config import StoreConfig
 from connector.loading import Loaded
 from connector.store import followups, orders, stores
 from connector.store.followups import Followup
-from connector.store.stores import EVERY, StoreState
+from connector.store.stores import EVERY, Pause, StoreState
 from connector.vitals import Vitals, ailments, vitals_of
 
 NOTABLE_SKEW = timedelta(minutes=2)
@@ -42,7 +42,7 @@ class Status:
     quarantined: Sequence[tuple[str, str, datetime]] = ()
     counts: dict[str, int] | None = None
     held: Sequence[Followup] = ()
-    pauses: Sequence[tuple[str, str]] = ()
+    pauses: Sequence[Pause] = ()
     vitals: Vitals | None = None
     ailments: Sequence[str] = ()
 
@@ -88,7 +88,7 @@ def _status(name: str, loaded: Loaded, store: StoreConfig) -> Status:
             quarantined=orders.quarantined(connection, store.id),
             counts=followups.counts(connection, store.id),
             held=followups.in_state(connection, ["held"], store.id),
-            pauses=sorted(pause for pause in stores.paused(connection) if pause[0] in (store.id, EVERY)),
+            pauses=stores.paused(connection, store.id),
             vitals=vitals,
             ailments=ailments(vitals, store.poll_every, now()),
         )
@@ -113,7 +113,7 @@ def _as_json(clients: Clients, each: Status) -> dict[str, object]:
         "quarantined": [{"id": id_, "reason": why, "at": iso(at)} for id_, why, at in each.quarantined],
         "counts": {name: (each.counts or {}).get(name, 0) for name in STATES},
         "held": rows_json(clients, [(each.loaded, row) for row in each.held]),
-        "paused": [{"store": store, "rule": rule} for store, rule in each.pauses],
+        "paused": [{"store": pause.store, "rule": pause.rule, "since": iso(pause.since)} for pause in each.pauses],
     }
 
 
@@ -167,8 +167,9 @@ def _lines(each: Status) -> list[str]:
         way = "ahead of" if state.skew > 0 else "behind"
         minutes = abs(state.skew) / 60
         lines.append(f"The shop's clock is {minutes:.0f} minutes {way} this machine's: set both by NTP.")
-    for _, rule in each.pauses:
-        lines.append("Paused: nothing is done." if rule == EVERY else f"Rule '{rule}' is paused.")
+    for pause in each.pauses:
+        since = f"paused since {local(pause.since, each.config.calendar.zone)}"
+        lines.append(f"Nothing is done: {since}." if pause.rule == EVERY else f"Rule '{pause.rule}': {since}.")
     return lines
 
 

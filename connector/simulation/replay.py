@@ -10,7 +10,7 @@ import heapq
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -23,16 +23,21 @@ from connector.ingest import ask_at
 from connector.judging import A_MOMENT, admitted, judge
 from connector.prepare import Judged, Made
 from connector.reconciler import reconcile
-from connector.runner import CLAIM, ROLLING
+from connector.runner import CLAIM
 from connector.shop import Shop
 from connector.store.followups import Followup
 from connector.store.orders import Erased, Known, decode
 from connector.store.suppressions import Listed
 from connector.wording import InWords
+from rules import breakers
+from rules.breakers import Excess, Load
 from rules.events import TRIGGER_STATUS, Event, Journal, Sight, observe
 from rules.past import Past, as_of, past_of
 from rules.planner import Active, Facts, plan
 from rules.protection import Outgoing, Sent
+
+Step = tuple[str, str, str]
+"""A step of a rule for a subject, as `Followup.of_step` names it."""
 
 Progress = Callable[[datetime], None]
 """Told how far the clock has come (UTC)."""
@@ -101,9 +106,8 @@ class Replay:
     beats: list[tuple[datetime, str, int]] = field(default_factory=list)
     of_person: dict[tuple[str, str], list[Life]] = field(default_factory=lambda: defaultdict(list))
     sent: dict[str, list[tuple[int, Sent]]] = field(default_factory=lambda: defaultdict(list))
-    busy: dict[tuple[str, str], deque[tuple[datetime, tuple[str, str, str]]]] = field(
-        default_factory=lambda: defaultdict(deque)
-    )
+    acted: dict[tuple[str, str], deque[tuple[datetime, Step]]] = field(default_factory=lambda: defaultdict(deque))
+    done: dict[tuple[str, str], Counter[date]] = field(default_factory=lambda: defaultdict(Counter))
     stirred: dict[int, Life] = field(default_factory=dict)
     rows: int = 0
 
@@ -314,22 +318,34 @@ def _due(life: Life, now: datetime) -> list[Followup]:
 
 
 def _hold(going: Replay, shop: Shop, woken: Sequence[Life], now: datetime) -> Iterator[Act]:
-    """A rule that would act on more than `max_per_run` in an hour is held, as a person would have to approve it."""
+    """A rule that would act on far more than usual is held whole, as a person would have to approve it."""
     due: dict[str, list[tuple[Life, Followup]]] = defaultdict(list)
     for life in woken:
         for row in _due(life, now):
             due[row.rule].append((life, row))
-    limits = {active.rule.id: active.rule.max_per_run for active in shop.rules}
-    for rule, rows in due.items():
-        acted = going.busy[shop.id, rule]
-        while acted and acted[0][0] <= now - ROLLING:
-            acted.popleft()
-        steps = {row.of_step for _, row in rows} | {step for _, step in acted}
-        if rule in limits and len(steps) > limits[rule]:
+    for active in shop.rules:
+        rows = due.get(active.rule.id, [])
+        excess = _excess(going, shop, active, {row.of_step for _, row in rows}, now) if rows else None
+        if excess is not None:
             for life, row in rows:
-                reason = f"held: {len(steps)} follow-ups of this rule within an hour, and max_per_run is {limits[rule]}"
-                yield _end(life, row, now, "held", reason)
-                acted.append((now, row.of_step))
+                yield _end(life, row, now, "held", excess.reason)
+                going.acted[shop.id, active.rule.id].append((now, row.of_step))
+
+
+def _excess(going: Replay, shop: Shop, active: Active, due: set[Step], now: datetime) -> Excess | None:
+    """By how much the rule would act on more than usual, if these steps went out now; None if it would not."""
+    acted = going.acted[shop.id, active.rule.id]
+    hour, today = now - breakers.HOUR, breakers.day_begins(now, shop.calendar)
+    while acted and acted[0][0] <= min(hour, today):
+        acted.popleft()
+    load = Load(
+        within_hour=len(due | {step for at, step in acted if at > hour}),
+        today=len(due | {step for at, step in acted if at > today}),
+    )
+    usual = None
+    if not breakers.is_few(load):
+        usual = breakers.usual_day(going.done[shop.id, active.rule.id], now, shop.calendar)
+    return breakers.excess_of(load, active.rule.max_per_run, usual)
 
 
 def _claim(shop: Shop, woken: Sequence[Life], now: datetime) -> list[list[Followup]]:
@@ -369,7 +385,8 @@ def _act_on(going: Replay, life: Life, step: Sequence[Followup], now: datetime) 
     else:
         for each in made:
             yield _end(life, each.row, now, "done", None, each, judged)
-        going.busy[shop.id, of_rule].append((now, step[0].of_step))
+        going.acted[shop.id, of_rule].append((now, step[0].of_step))
+        going.done[shop.id, of_rule][now.astimezone(shop.calendar.zone).date()] += not step[0].backfilled
         if made[-1].in_last_step:
             return
     _plan(going, life, order, rule, now)

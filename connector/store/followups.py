@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -222,14 +222,105 @@ def due_rules(connection: sa.Connection, store: str, now: datetime) -> list[str]
 
 def busy_steps(connection: sa.Connection, store: str, rule: str, now: datetime, since: datetime) -> int:
     """How many steps of this rule are due, or were acted on or held since, without a person's approval."""
-    of_step = (followups.c.subject, followups.c.step)
-    of_rule = (followups.c.store == store, followups.c.rule == rule, followups.c.approved.is_(False))
-    acted = followups.c.state.in_(["done", "unknown", "held"])
-    steps = sa.union(
-        sa.select(*of_step).where(*of_rule, *_due(store, now)),
-        sa.select(*of_step).where(*of_rule, acted, followups.c.at > since),
+    values = {"store": store, "rule": rule, "now": now, "since": since}
+    return connection.scalar(_BUSY_STEPS, values) or 0
+
+
+_OF_RULE = (_IN_STORE, followups.c.rule == sa.bindparam("rule"))
+_DONE_STEP = (followups.c.state == sa.literal_column("'done'"), followups.c.action == sa.literal_column("1"))
+"""A step counts by its first action: without that, none of it is done."""
+
+
+def _busy_steps(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(followups.c.subject, followups.c.step).where(*_OF_RULE, followups.c.approved.is_(False), *which)
+
+
+_IN_TIME = sa.or_(followups.c.expires_at.is_(None), followups.c.expires_at >= _NOW)
+_SINCE = followups.c.at > sa.bindparam("since", type_=Utc)
+_BUSY_STEPS = sa.select(sa.func.count()).select_from(
+    sa.union(
+        _busy_steps(followups.c.state == sa.literal_column("'pending'"), followups.c.due_at <= _NOW, _IN_TIME),
+        _busy_steps(followups.c.state == sa.literal_column("'held'"), _SINCE),
+        _busy_steps(followups.c.state == sa.literal_column("'unknown'"), _SINCE),
+        _busy_steps(*_DONE_STEP, _SINCE),
+    ).subquery()
+)
+
+
+class Waiting(NamedTuple):
+    """What is planned, in actions: what is due by now, what comes later, how many of both will have expired by a given
+    moment, and when the first of them does.
+    """
+
+    due: int
+    later: int
+    will_expire: int
+    first_expiry: datetime | None
+
+
+def waiting(connection: sa.Connection, of: tuple[str | None, str | None], now: datetime, until: datetime) -> Waiting:
+    """What is planned of a store and a rule (None: of all), apart from what has expired. `until` is when to count what
+    will have expired by then.
+    """
+    in_time = sa.or_(followups.c.expires_at.is_(None), followups.c.expires_at >= now)
+    will_expire = followups.c.expires_at < until
+    query = sa.select(
+        sa.func.count().filter(followups.c.due_at <= now),
+        sa.func.count().filter(followups.c.due_at > now),
+        sa.func.count().filter(will_expire),
+        sa.func.min(followups.c.expires_at).filter(will_expire),
+    ).where(*_of(*of), followups.c.state == sa.literal_column("'pending'"), in_time)
+    return Waiting(*connection.execute(query).one())
+
+
+def count_expired(connection: sa.Connection, of: tuple[str | None, str | None], since: datetime, now: datetime) -> int:
+    """How many actions of a store and a rule (None: of all) have come too late since then."""
+    too_late = sa.or_(
+        sa.and_(followups.c.state == "pending", followups.c.expires_at < now),
+        sa.and_(followups.c.state == "skipped", followups.c.expires_at < followups.c.at),
     )
-    return connection.scalar(sa.select(sa.func.count()).select_from(steps.subquery())) or 0
+    query = sa.select(sa.func.count()).where(*_of(*of), too_late, followups.c.expires_at >= since)
+    return connection.scalar(query) or 0
+
+
+def _of(store: str | None, rule: str | None) -> Iterator[sa.ColumnElement[bool]]:
+    if store is not None:
+        yield followups.c.store == store
+    if rule is not None:
+        yield followups.c.rule == rule
+
+
+def steps_done(connection: sa.Connection, store: str, rule: str, begin: datetime, end: datetime) -> int:
+    """How many steps of this rule were done from `begin` on and before `end`, but for those that reached back into the
+    past.
+    """
+    values = {"store": store, "rule": rule, "begin": begin, "end": end}
+    return connection.scalar(_STEPS_DONE, values) or 0
+
+
+_STEPS_DONE = sa.select(sa.func.count()).where(
+    *_OF_RULE,
+    *_DONE_STEP,
+    followups.c.at >= sa.bindparam("begin", type_=Utc),
+    followups.c.at < sa.bindparam("end", type_=Utc),
+    followups.c.backfilled == sa.false(),
+)
+
+
+class About(NamedTuple):
+    """Whom follow-ups are about: the orders' numbers, and how many people."""
+
+    numbers: tuple[str, ...]
+    people: int
+
+
+def due_about(connection: sa.Connection, store: str, rule: str, now: datetime) -> About:
+    """Whom is meant by what is due of this rule, and not approved."""
+    query = sa.select(followups.c.number, followups.c.person).where(
+        *_due(store, now), followups.c.rule == rule, followups.c.approved.is_(False)
+    )
+    rows = connection.execute(query.order_by(followups.c.due_at, followups.c.id)).all()
+    return About(tuple(dict.fromkeys(row.number for row in rows)), len({row.person for row in rows}))
 
 
 def is_held(connection: sa.Connection, store: str, rule: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -112,14 +112,30 @@ def forget_rule(connection: sa.Connection, store: str, rule: str) -> None:
     connection.execute(sa.delete(rules).where(rules.c.store == store, rules.c.rule == rule))
 
 
-def paused(connection: sa.Connection) -> set[tuple[str, str]]:
-    """The pauses in force, as (store, rule), each of which may be EVERY."""
-    return {(row.store, row.rule) for row in connection.execute(sa.select(pauses.c.store, pauses.c.rule))}
+class Pause(NamedTuple):
+    """A pause in force, since when: of a store and a rule, each of which may be EVERY."""
+
+    store: str
+    rule: str
+    since: datetime
+
+    def holds_up(self, store: str, rule: str) -> bool:
+        """Whether this rule waits for it in this store."""
+        return self.store in (store, EVERY) and self.rule in (rule, EVERY)
+
+
+def paused(connection: sa.Connection, store: str | None = None) -> list[Pause]:
+    """The pauses in force, or those that touch this store."""
+    found = [Pause(*row) for row in connection.execute(_PAUSES)]
+    return [each for each in found if store is None or each.store in (store, EVERY)]
+
+
+_PAUSES = sa.select(pauses.c.store, pauses.c.rule, pauses.c.at).order_by(pauses.c.store, pauses.c.rule)
 
 
 def pause(connection: sa.Connection, store: str, rule: str, now: datetime) -> bool:
     """Pause a store, a rule or everything; false if it was paused already."""
-    if (store, rule) in paused(connection):
+    if any((each.store, each.rule) == (store, rule) for each in paused(connection)):
         return False
     connection.execute(sa.insert(pauses).values(store=store, rule=rule, at=now))
     return True

@@ -151,6 +151,7 @@ def test_every_rule_is_explained_with_what_it_saw(shop: Shop) -> None:
         "wanted": "at least 1000",
         "saw": "74.90 ILS",
         "held": False,
+        "flips_at": None,
     }
     assert [(step["step"], step["action"], step["state"]) for step in small["steps"]] == [(1, "add_note", "pending")]
     assert Z.fullmatch(small["steps"][0]["due_at"])
@@ -158,10 +159,10 @@ def test_every_rule_is_explained_with_what_it_saw(shop: Shop) -> None:
 
 def test_people_see_a_tree_and_what_comes_next(done: Shop) -> None:
     out = done.type("explain", "tea", "102").out
-    assert "✓ trigger: wanted order.placed" in out
-    assert re.search(r"step 1, add_note: done", out)
-    assert re.search(r"step 2, add_note: pending, due", out)
-    assert re.search(r"Next: .*, hello, step 2\.", out)
+    assert "✓ order.placed happened on " in out
+    assert re.search(r"Step 1\n.*add_note: done", out)
+    assert re.search(r"Step 2, add_note: planned for ", out)
+    assert re.search(r"Next: .*, step 2 of hello \(add_note\)\.", out)
 
 
 def test_an_order_is_found_by_its_number_with_a_hash_too(done: Shop) -> None:

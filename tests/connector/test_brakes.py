@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from adapters.sandbox.server import Request
+from connector.cycle import Report
 from connector.store import followups, stores
 from tests.conftest import World
 
@@ -188,3 +192,105 @@ def test_what_expires_while_it_is_paused_is_not_sent(world: World) -> None:
     world.run()
     assert world.messages(order) == []
     assert all("expired" in str(reason) for reason in world.reasons("skipped"))
+
+
+def test_a_pause_is_in_force_at_once_and_what_is_in_hand_is_finished(world: World) -> None:
+    begun(world, RULE.replace("max_per_run: 5", "max_per_run: 50"))
+    for _ in range(20):
+        world.store.add_order()
+    paused: list[bool] = []
+
+    def somebody_pauses(request: Request) -> bool:
+        if request.method == "POST" and not paused:
+            paused.append(True)
+            pause(world, "*", "*")
+        return False
+
+    world.store.fail_next("500", match=somebody_pauses, times=None)
+    world.run()
+    assert 1 <= written(world) <= 2  # as many as are done at a time
+
+
+def test_what_piles_up_during_a_pause_meets_the_breaker(world: World) -> None:
+    begun(world)
+    pause(world, "tea", "welcome")
+    for _ in range(3):
+        world.store.add_order()
+        world.store.add_order()
+        world.run_for(hours=2)
+    resume(world, "tea", "welcome")
+    assert (world.run().tally.held, written(world)) == (12, 0)
+
+
+# More than five usual days ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def usual(world: World) -> World:
+    """A world in which the rule has acted on five orders a day, for eight days; on the ninth, nothing yet."""
+    begun(world, RULE.replace("max_per_run: 5", "max_per_run: 200"))
+    for _ in range(8):
+        order_at_once(world, 5)
+        world.later(days=1)
+    return world
+
+
+def order_at_once(world: World, number: int) -> Report:
+    for _ in range(number):
+        world.store.add_order()
+    return world.run()
+
+
+def test_five_usual_days_at_once_go_out(usual: World) -> None:
+    assert order_at_once(usual, 25).tally.held == 0
+    assert written(usual) == 65
+
+
+def test_more_than_that_is_held_as_a_whole_and_the_staff_told_with_numbers_and_examples(usual: World) -> None:
+    assert order_at_once(usual, 26).tally.held == 52
+    assert written(usual) == 40
+    [(title, body)] = usual.told
+    assert title == "tea: rule 'welcome' is held"
+    assert "26 follow-ups today; its usual day is 5 (the middle one of 8 in the last 28 days)" in body
+    newest = usual.store.orders[-26:]
+    assert f"Orders: {', '.join(str(order.id) for order in newest[:10])}, …" in body
+    assert "@" not in body
+
+
+def test_what_was_done_earlier_in_the_day_counts(usual: World) -> None:
+    order_at_once(usual, 20)
+    usual.later(hours=5)
+    assert order_at_once(usual, 6).tally.held == 12
+    assert written(usual) == 60
+
+
+def test_the_next_day_of_the_store_is_another_day(usual: World) -> None:
+    order_at_once(usual, 20)
+    usual.later(hours=13)  # past midnight in Jerusalem
+    assert order_at_once(usual, 6).tally.held == 0
+
+
+def test_what_was_approved_is_no_more_counted_on_its_day(usual: World) -> None:
+    order_at_once(usual, 26)
+    approve_all(usual)
+    usual.run()
+    usual.later(hours=1)
+    assert order_at_once(usual, 6).tally.held == 0
+    assert written(usual) == 72
+
+
+def test_what_reached_back_into_the_past_was_no_usual_work(usual: World) -> None:
+    with usual.shop.database.write() as connection:
+        followups.update(connection, [row.id for row in usual.rows("done")], backfilled=True)
+    assert order_at_once(usual, 150).tally.held == 0
+
+
+def test_what_is_put_off_counts_when_it_is_due(usual: World) -> None:
+    pause(usual, "tea", "welcome")
+    order_at_once(usual, 26)
+    last = usual.rows("pending")[-2:]
+    with usual.shop.database.write() as connection:
+        followups.update(connection, [row.id for row in last], due_at=usual.clock() + timedelta(days=1))
+    resume(usual, "tea", "welcome")
+    assert usual.run().tally.held == 0
+    assert written(usual) == 65

@@ -335,9 +335,25 @@ def test_each_condition_tells_what_was_wanted_and_what_it_saw() -> None:
     ]
 
 
-def test_a_time_is_told_in_utc() -> None:
+def test_a_time_is_told_in_utc_and_when_its_age_will_change_the_verdict() -> None:
     (check,) = compiled({"order.created_at": {"older_than": "20 days"}}).explain(scene())
-    assert check == Check("order.created_at", "older than 20 days", "2026-05-22T09:00:00+00:00", False)
+    flips_at = datetime(2026, 6, 11, 9, 0, tzinfo=UTC)
+    assert check == Check("order.created_at", "older than 20 days", "2026-05-22T09:00:00+00:00", False, flips_at)
+
+
+def test_conditions_are_told_by_what_is_judged_together() -> None:
+    conditions = compiled(
+        {"order.total": {"at_least": 10}},
+        any_of=[{"order.status": "completed", "order.tags": "vip"}, {"order.test": False}],
+        none_of={"order.status": "refunded", "order.tags": "wholesale"},
+    )
+    assert [(part.kind, [check.field for check in part.checks]) for part in conditions.parts(scene())] == [
+        ("all_of", ["order.total"]),
+        ("any_of", ["order.status", "order.tags"]),
+        ("any_of", ["order.test"]),
+        ("none_of", ["order.status"]),
+        ("none_of", ["order.tags"]),
+    ]
 
 
 def test_where_any_of_holds_none_of_its_conditions_stood_in_the_way() -> None:

@@ -54,6 +54,14 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
+        "ix_followups_done",
+        "followups",
+        ["store", "rule", "at", "backfilled"],
+        unique=False,
+        sqlite_where=sa.text("state = 'done' AND action = 1"),
+        postgresql_where=sa.text("state = 'done' AND action = 1"),
+    )
+    op.create_index(
         "ix_followups_due",
         "followups",
         ["store", "due_at"],
@@ -71,7 +79,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_followups_order", "followups", ["store", "order_id"], unique=False)
     op.create_index("ix_followups_person", "followups", ["person"], unique=False)
-    op.create_index("ix_followups_recent", "followups", ["store", "rule", "at"], unique=False)
     op.create_table(
         "orders",
         sa.Column("store", sa.Text(), nullable=False),
