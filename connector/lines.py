@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from adapters.channels.base import Channel, PutOff
-from adapters.channels.registry import create
+from adapters.channels.registry import connect
 from adapters.errors import AuthFailed
 from connector.channel_keys import ChannelConfig
 from connector.staff import Staff
@@ -23,7 +23,7 @@ MakeChannel = Callable[[ChannelConfig, Callable[[], datetime]], Channel]
 
 def make_channel(config: ChannelConfig, clock: Callable[[], datetime]) -> Channel:
     """The channel of one entry of the config; nothing is asked of its provider yet."""
-    return create(config.name, config.kind, clock=clock, **config.keys)
+    return connect(config.name, config.kind, config.settings, clock=clock)
 
 
 @dataclass(slots=True)

@@ -74,7 +74,8 @@ def open_client(
     config = loaded.config
     mode = mode or config.mode
     with ExitStack() as undo:
-        database = open_database(config.database) if dry_copy is None else _copied(config.database, dry_copy)
+        url = config.database.get_secret_value()
+        database = open_database(url) if dry_copy is None else _copied(url, dry_copy)
         undo.callback(database.close)
         lines = {each.name: line_by(make_channel(each, clock)) for each in config.channels}
         shops = _shops(loaded, database, clock, mode, make_adapter, staff or Staff(config.staff), lines)

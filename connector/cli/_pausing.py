@@ -37,7 +37,7 @@ def databases_of(clients: Clients, store: str | None, rule: str | None) -> Itera
     with ExitStack() as stack, state_errors():
         affected = []
         for loaded, id_ in meant:
-            database = open_database(loaded.config.database)
+            database = open_database(loaded.config.database.get_secret_value())
             stack.callback(database.close)
             affected.append(Affected(database, id_))
         yield affected

@@ -43,7 +43,7 @@ def chosen_clients(config: Path, client: str | None) -> Clients:
 def opened(loaded: Loaded) -> Iterator[Database]:
     """The state of a client, made where it has not run yet: whom it may not write to is known before it begins."""
     with state_errors():
-        database = open_database(loaded.config.database)
+        database = open_database(loaded.config.database.get_secret_value())
         try:
             yield database
         finally:

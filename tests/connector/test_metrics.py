@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from adapters.sandbox.clock import MovableClock
@@ -47,7 +48,7 @@ class Seen:
         loaded = world.client.loaded if world.client is not None else None
         assert loaded is not None
         world.close()
-        staff = Staff(("json://staff",), lambda urls, title, body: True)
+        staff = Staff((SecretStr("json://staff"),), lambda urls, title, body: True)
         world.client = open_client(loaded, world.clock, make_adapter=self.metrics.counted("config"), staff=staff)
         self.wards = wards_of([world.client])
         self.metrics.look_after(self.wards)
