@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -30,6 +31,11 @@ class ChannelConfig:
     def secrets(self) -> Iterator[str]:
         """What of the settings may be a secret, as text. A text with places for the message in it is none."""
         return (text for _, value in self.settings for text in _secrets(value) if text and "{{" not in text)
+
+    def mark(self, secret: bytes) -> str:
+        """A mark that changes with the settings, from which none can be read."""
+        text = "\n".join([self.kind, str(self.settings), *self.secrets()])
+        return hashlib.blake2b(text.encode(), key=secret, digest_size=8).hexdigest()
 
 
 def read_channels(document: Document, raw: object, problems: list[Problem]) -> tuple[ChannelConfig, ...]:

@@ -39,8 +39,8 @@ def reach(connection: sa.Connection, shop: Shop, order: Order, channel: str, now
 
 def heed(circuit: Circuit, now: datetime) -> None:
     """Raises NotNow while a circuit is open."""
-    if (until := circuit.resting(now)) is not None:
-        raise NotNow(until, f"it rests until {until:%Y-%m-%d %H:%M} UTC: {circuit.reason}")
+    if (rest := circuit.resting(now)) is not None:
+        raise NotNow(rest.until, f"it rests until {rest.until:%Y-%m-%d %H:%M} UTC: {rest.reason}")
 
 
 def _address(shop: Shop, order: Order, channel: str) -> str:

@@ -127,9 +127,11 @@ channels = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False),
-    sa.Column("rests_until", Utc, nullable=False),
+    sa.Column("until", Utc, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("since", Utc, nullable=False),
+    sa.Column("staff_knows", sa.Boolean, nullable=False),
+    sa.Column("mark", sa.Text, nullable=False),
 )
 
 rules = sa.Table(

@@ -150,9 +150,11 @@ def upgrade() -> None:
         "channels",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("rests_until", tables.Utc(timezone=True), nullable=False),
+        sa.Column("until", tables.Utc(timezone=True), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("since", tables.Utc(timezone=True), nullable=False),
+        sa.Column("staff_knows", sa.Boolean(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_channels")),
     )
     op.create_table(
