@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
 from adapters.base import StoreAdapter
@@ -134,7 +135,7 @@ class Scene:
         self.close()
         loaded = load(self.config, {})
         assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
-        staff = Staff(("json://staff",), self._tell)
+        staff = Staff((SecretStr("json://staff"),), self._tell)
         self.client = open_client(
             loaded, self.clock, make_adapter=self._adapter, make_channel=self._channel, staff=staff
         )
