@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.base import StoreAdapter
 from adapters.channels.base import Channel
-from adapters.channels.registry import create as create_channel
+from adapters.channels.registry import connect
 from adapters.registry import create
 from adapters.sandbox.clock import MovableClock
 from connector import deciding
@@ -198,7 +198,7 @@ class Scene:
         return create(config.platform, **settings, clock=clock, timeout=self.timeout, sleep=lambda seconds: None)
 
     def _channel(self, config: ChannelConfig, clock: Clock) -> Channel:
-        return create_channel(config.name, config.kind, timeout=self.timeout, clock=clock, **config.keys)
+        return connect(config.name, config.kind, config.settings, timeout=self.timeout, clock=clock)
 
     def _tell(self, urls: object, title: str, body: str) -> bool:
         self.told.append(f"{title}: {body}")
