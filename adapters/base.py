@@ -31,6 +31,10 @@ class Capability(StrEnum):
     """Abandoned checkouts are a walk of their own. (Where they are orders in draft, `changed_orders` brings them.)"""
 
 
+NAMELESS = "unknown"
+"""In place of the id of an order that has none, or none that could be asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Broken:
     """An order that could not be understood: set aside by the caller, never a reason to stop."""

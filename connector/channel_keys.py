@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from pydantic import BaseModel, SecretStr
 
@@ -22,12 +22,20 @@ NOT_CHANNELS = frozenset({PLATFORM, "staff", "note", "webhook"})
 
 @dataclass(frozen=True, slots=True)
 class ChannelConfig:
-    """One channel's settings: its name, its type, and the type's own keys as they are written."""
+    """One channel's settings: its name, its type, and the type's own keys."""
 
     name: str
     kind: str
-    keys: Mapping[str, Any] = field(repr=False)
-    secrets: tuple[str, ...] = field(repr=False)
+    settings: BaseModel
+
+    def secrets(self) -> Iterator[str]:
+        """What of the settings may be a secret, as text. A text with places for the message in it is none."""
+        return (text for _, value in self.settings for text in _secrets(value) if text and "{{" not in text)
+
+    def mark(self, secret: bytes) -> str:
+        """A mark that changes with the settings, from which none can be read."""
+        text = "\n".join([self.kind, str(self.settings), *self.secrets()])
+        return hashlib.blake2b(text.encode(), key=secret, digest_size=8).hexdigest()
 
 
 def read_channels(document: Document, raw: object, problems: list[Problem]) -> tuple[ChannelConfig, ...]:
@@ -57,11 +65,15 @@ def _channel(document: Document, name: str, keys: object, problems: list[Problem
         return None
     own = {key: value for key, value in keys.items() if key != "type"}
     settings = validate_part(document, path, own, settings_of(name, kind), problems)
-    return ChannelConfig(name, kind, own, _secrets(settings)) if settings is not None else None
+    return ChannelConfig(name, kind, settings) if settings is not None else None
 
 
-def _secrets(settings: BaseModel) -> tuple[str, ...]:
-    return tuple(value.get_secret_value() for _, value in settings if isinstance(value, SecretStr))
+def _secrets(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _secrets(each)
 
 
 def check_via(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -16,7 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Secret, SecretStr, WithJsonSchema
 
 from adapters.registry import ladders_of, platforms, settings_of
 from adapters.urls import is_loopback
@@ -36,6 +37,9 @@ Mode = Literal["live", "redirect", "dry"]
 CONVERSION_WINDOW = timedelta(days=14)
 """How long after a message what its customer buys counts as bought after it, unless told."""
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
+
+SHORTEST_SECRET = 6
+"""Letters. What is shorter may stand in any word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +92,19 @@ class Config:
     """
 
     file: Path
-    database: str = field(repr=False)
+    database: SecretStr
     stores: tuple[StoreConfig, ...]
     rule_files: tuple[str, ...]
     template_folder: Path
-    staff: tuple[str, ...] = field(repr=False)
+    staff: tuple[SecretStr, ...]
     mode: Mode
-    redirect_to: str | None = field(repr=False)
+    redirect_to: SecretStr | None
     signed_by: str | None
     metrics: Address | None
-    heartbeat: str | None = field(repr=False)
+    heartbeat: SecretStr | None
     channels: tuple[ChannelConfig, ...]
     protection: Protection
-    webhook_secret: str | None = field(repr=False)
+    webhook_secret: SecretStr | None
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -189,8 +193,8 @@ def _language(code: str) -> str:
     return code
 
 
-def _redirect_to(address: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+|[a-z]+://\S+", address):
+def _redirect_to(address: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+|[a-z]+://\S+", address.get_secret_value()):
         raise ValueError("write an e-mail address such as you@example.com, or an apprise address such as tgram://…")
     return address
 
@@ -255,7 +259,7 @@ Locale = Annotated[str, AfterValidator(_language)]
 class _Keys(BaseModel):
     """What can be set for all stores, and by each of them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
 
     timezone: Zone | None = None
     locale: Locale | None = None
@@ -294,7 +298,7 @@ def _heartbeat(url: SecretStr) -> SecretStr:
 class MetricsKeys(BaseModel):
     """Where metrics and health are served."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     port: Annotated[int, Field(ge=1, le=65535)]
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
@@ -314,15 +318,15 @@ class ConfigKeys(_Keys):
     """The config file's keys; its stores are looked at one by one, as each platform adds its own."""
 
     version: Annotated[Literal[1], BeforeValidator(partial(known_version, newest=1))]
-    database: str = "sqlite:///aftersale.db"
+    database: SecretStr = SecretStr("sqlite:///aftersale.db")
     rules: Annotated[tuple[str, ...], BeforeValidator(_list_of_one), _ONE_OR_MORE] = ("rules/*.yaml",)
     templates: str = "templates/"
-    stores: Annotated[list[dict[str, Any]], Field(min_length=1)]
+    stores: Annotated[list[Secret[dict[str, Any]]], Field(min_length=1)]
     staff: Annotated[tuple[SecretStr, ...], BeforeValidator(_list_of_one), _ONE_OR_MORE] = ()
     mode: Mode = "live"
-    redirect_to: Annotated[str, AfterValidator(_redirect_to)] | None = None
+    redirect_to: Annotated[SecretStr, AfterValidator(_redirect_to)] | None = None
     signed_by: str | None = None
-    channels: Annotated[Any, _CHANNELS] = None
+    channels: Annotated[Secret[Any] | None, _CHANNELS] = None
     quiet_times: Quiet | None = None
     staff_quiet_times: Quiet | None = None
     frequency_caps: Caps = ()
@@ -338,35 +342,42 @@ class ConfigKeys(_Keys):
 
 def load_config(file: Path, environ: Mapping[str, str], problems: list[Problem]) -> Config | None:
     """Read a config file. None, with `problems` appended, if anything is wrong with it."""
-    before = len(problems)
-    document = read_document(file, problems)
-    if document is None:
-        return None
+    found: list[Problem] = []
+    document = read_document(file, found)
+    config = _understood(document, file, environ, found) if document is not None else None
+    problems += _unquoted(found, document, environ) if document is not None else found
+    return config
+
+
+def _understood(document: Document, file: Path, environ: Mapping[str, str], problems: list[Problem]) -> Config | None:
     data = _filled_in(document, (), document.data, environ, problems)
     keys = validate_part(document, (), {} if data is None else data, ConfigKeys, problems)
     if keys is None:
         _find_more_mistakes(document, data, problems)
         return None
-    stores = [_store(document, position, raw, keys, problems) for position, raw in enumerate(keys.stores)]
-    channels = read_channels(document, keys.channels, problems)
+    stores = [
+        _store(document, position, raw.get_secret_value(), keys, problems) for position, raw in enumerate(keys.stores)
+    ]
+    written = keys.channels.get_secret_value() if keys.channels is not None else None
+    channels = read_channels(document, written, problems)
     _check_the_whole(document, keys, stores, problems)
     _check_ways(document, keys, stores, problems)
     _refuse_open_secrets(document, file, keys, stores, channels, problems)
-    if len(problems) > before:
+    if problems:
         return None
     folder = file.resolve().parent
     return Config(
         file=file,
-        database=_located(keys.database, folder),
+        database=SecretStr(_located(keys.database.get_secret_value(), folder)),
         stores=tuple(store for store in stores if store is not None),
         rule_files=tuple(str(folder / pattern) for pattern in keys.rules),
         template_folder=folder / keys.templates,
-        staff=tuple(url.get_secret_value() for url in keys.staff),
+        staff=keys.staff,
         mode=keys.mode,
         redirect_to=keys.redirect_to,
         signed_by=keys.signed_by,
         metrics=Address(keys.metrics.host, keys.metrics.port) if keys.metrics is not None else None,
-        heartbeat=keys.heartbeat.get_secret_value() if keys.heartbeat is not None else None,
+        heartbeat=keys.heartbeat,
         channels=channels,
         protection=Protection(
             keys.frequency_caps,
@@ -374,7 +385,7 @@ def load_config(file: Path, environ: Mapping[str, str], problems: list[Problem])
             keys.soft_opt_in,
             keys.unsubscribe,
         ),
-        webhook_secret=keys.webhook_secret.get_secret_value() if keys.webhook_secret is not None else None,
+        webhook_secret=keys.webhook_secret,
     )
 
 
@@ -459,6 +470,22 @@ def _variable(name: str, environ: Mapping[str, str]) -> str:
         raise ValueError(f"the file that {name}_FILE names cannot be read") from None
 
 
+def _unquoted(problems: list[Problem], document: Document, environ: Mapping[str, str]) -> list[Problem]:
+    """The same, with no value in them that came from the environment: it may be a secret in the wrong place."""
+    values: dict[str, str] = {}
+    for name in _VARIABLE.findall(document.text):
+        with suppress(ValueError):
+            values[_variable(name, environ)] = f"${{{name}}}"
+    secrets = [value for value in values if len(value) >= SHORTEST_SECRET]
+
+    def unquoted(message: str) -> str:
+        for secret in secrets:
+            message = message.replace(secret, values[secret])
+        return message
+
+    return [problem._replace(message=unquoted(problem.message)) for problem in problems]
+
+
 def _store(
     document: Document, position: int, raw: dict[str, Any], keys: ConfigKeys, problems: list[Problem]
 ) -> StoreConfig | None:
@@ -518,7 +545,7 @@ def _store(
 def _find_more_mistakes(document: Document, data: object, problems: list[Problem]) -> None:
     """Where the file as a whole is wrong, its stores are looked at all the same: all mistakes in one go."""
     stores = data.get("stores") if isinstance(data, dict) else None
-    nothing = ConfigKeys(version=1, stores=[{}])
+    nothing = ConfigKeys(version=1, stores=[Secret({})])
     read_channels(document, data.get("channels") if isinstance(data, dict) else None, problems)
     for position, raw in enumerate(stores if isinstance(stores, list) else []):
         if isinstance(raw, dict):
@@ -536,7 +563,7 @@ def _check_the_whole(
     if keys.mode == "redirect" and not keys.redirect_to:
         message = "'redirect' needs to know where to: add redirect_to: you@example.com"
         problems.append(document.problem(("mode",), message))
-    if not keys.database.startswith(DATABASES):
+    if not keys.database.get_secret_value().startswith(DATABASES):
         message = "write sqlite:///aftersale.db, or postgresql+psycopg://name:${PASSWORD}@host/database"
         problems.append(document.problem(("database",), message))
 
@@ -545,12 +572,12 @@ def _check_ways(
     document: Document, keys: ConfigKeys, stores: list[StoreConfig | None], problems: list[Problem]
 ) -> None:
     """What `via` and `soft_opt_in` name is there: a channel that is written wrongly is only told of once."""
-    written = keys.channels if isinstance(keys.channels, dict) else {}
-    known = (PLATFORM, *map(str, written))
+    written = keys.channels.get_secret_value() if keys.channels is not None else None
+    known = (PLATFORM, *map(str, written if isinstance(written, dict) else ()))
     check_via(document, ("via",), keys.via, known, problems)
     check_opted_in(document, keys.soft_opt_in, problems)
     for position, store in enumerate(stores):
-        if store is not None and "via" in keys.stores[position]:
+        if store is not None and "via" in keys.stores[position].get_secret_value():
             check_via(document, ("stores", position, "via"), store.via, known, problems)
 
 
@@ -566,10 +593,10 @@ def _refuse_open_secrets(
     secrets = [secret for store in stores if store is not None for secret in store.secrets()]
     own = (*keys.staff, keys.heartbeat, keys.webhook_secret)
     secrets += [each.get_secret_value() for each in own if each is not None]
-    secrets += [secret for channel in channels for secret in channel.secrets]
-    secrets += re.findall(r"://[^:/@]*:([^@]+)@", keys.database)
-    if "://" in (keys.redirect_to or ""):
-        secrets.append(str(keys.redirect_to))
+    secrets += [secret for channel in channels for secret in channel.secrets()]
+    secrets += re.findall(r"://[^:/@]*:([^@]+)@", keys.database.get_secret_value())
+    if keys.redirect_to is not None and "://" in keys.redirect_to.get_secret_value():
+        secrets.append(keys.redirect_to.get_secret_value())
     if file.stat().st_mode & OTHERS_READ and any(secret in document.text for secret in secrets):
         cure = f"'chmod 600 {shown(file)}', or write ${{NAME}} and put them into the environment"
         message = f"this file holds secrets, and every user of this machine can read it: {cure}"

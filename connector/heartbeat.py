@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import requests
 import structlog
+from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
 from connector.health import Ward
@@ -18,7 +19,7 @@ PATIENCE = (5.0, 5.0)
 """Seconds, for the connection and for the answer."""
 
 
-def beat_if_well(url: str, wards: Sequence[Ward]) -> None:
+def beat_if_well(url: SecretStr, wards: Sequence[Ward]) -> None:
     """Beat, unless one of a client's stores is in trouble or lags. Never raises for what can go wrong with it."""
     try:
         seen = [(ward, ward.vitals()) for ward in wards]
@@ -33,11 +34,11 @@ def _is_well(ward: Ward, vitals: Vitals) -> bool:
     return vitals.state.polled_at is not None and vitals.state.error is None and not ward.ailments(vitals)
 
 
-def beat(url: str) -> None:
+def beat(url: SecretStr) -> None:
     """Ask for the URL, once. It holds a secret, so it is not logged; that it failed is."""
     try:
         # Where else it might lead is nobody's business: a redirect counts as a refusal.
-        with requests.get(url, timeout=PATIENCE, allow_redirects=False, stream=True) as response:
+        with requests.get(url.get_secret_value(), timeout=PATIENCE, allow_redirects=False, stream=True) as response:
             if response.status_code >= 300:
                 log.warning("heartbeat refused", status=response.status_code)
     except requests.RequestException as error:

@@ -114,8 +114,8 @@ def replan(connection: sa.Connection, shop: Shop, ids: Sequence[str], now: datet
             ingested.broken.append(_stumbled_over(shop, order_id, error))
     _plan_all(connection, shop, news, now, ingested)
     for each in ingested.broken:
-        orders.set_aside(connection, shop.id, each.order_id, each.reason, now)
-        orders.set_ask_at(connection, shop.id, each.order_id, now + AFTER_A_FAULT)
+        aside = orders.set_aside(connection, shop.id, each.order_id, each.reason, now)
+        orders.set_ask_at(connection, shop.id, each.order_id, aside.look_at)
     return ingested
 
 

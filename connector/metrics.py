@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -18,6 +18,8 @@ from connector.vitals import Vitals
 
 STORE = ("client", "store")
 """The labels of all: the name of the config file, and the store's id."""
+
+CHANNEL = (*STORE, "channel")
 
 NO_ANSWER = "none"
 """In place of a status, where no answer came."""
@@ -115,6 +117,7 @@ class _OfState(Collector):
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("aftersale", "The version that runs.", value={"version": version("aftersale")})
         families = {name: GaugeMetricFamily(name, about, labels=STORE) for name, about in _GAUGES.items()}
+        families |= {name: GaugeMetricFamily(name, about, labels=CHANNEL) for name, about in _OF_CHANNELS.items()}
         actions = GaugeMetricFamily(
             "aftersale_actions",
             "Actions that are planned, held for a person, or whose outcome is not known.",
@@ -122,6 +125,7 @@ class _OfState(Collector):
         )
         for ward in self.wards:
             vitals = ward.vitals()
+            _tell_of_channels(ward, vitals, families)
             for name, value in _values(ward, vitals, ward.shop.clock()).items():
                 if value is not None:
                     families[name].add_metric(ward.names, value)
@@ -141,6 +145,22 @@ _GAUGES = {
     "aftersale_orders_set_aside": "Orders that cannot be understood.",
     "aftersale_clock_skew_seconds": "The store's clock minus ours.",
 }
+
+
+_OF_CHANNELS = {
+    "aftersale_channel_failures_in_a_row": "How often the channel took nothing since it last took a message.",
+    "aftersale_channel_retry_in_seconds": "Seconds until a channel in trouble is tried again; 0 if none is waited for.",
+}
+
+
+def _tell_of_channels(ward: Ward, vitals: Vitals, families: Mapping[str, GaugeMetricFamily]) -> None:
+    """A store's channels are those of its client."""
+    for name in ward.client.lines:
+        rest = vitals.resting.get(name)
+        waits = _seconds(rest.until - ward.shop.clock()) if rest is not None else 0
+        failures = rest.failures if rest is not None else 0
+        families["aftersale_channel_failures_in_a_row"].add_metric((*ward.names, name), failures)
+        families["aftersale_channel_retry_in_seconds"].add_metric((*ward.names, name), waits)
 
 
 def _values(ward: Ward, vitals: Vitals, now: datetime) -> dict[str, float | None]:

@@ -15,7 +15,7 @@ from adapters.base import StoreAdapter
 from adapters.registry import create
 from adapters.watch import NOBODY, Watch
 from connector.config import Mode, StoreConfig
-from connector.lines import Circuit, Line, MakeChannel, line_by, make_channel
+from connector.lines import Circuit, Line, MakeChannel, make_channel, open_lines
 from connector.loading import Loaded
 from connector.shop import Clock, Shop
 from connector.staff import Staff
@@ -74,9 +74,10 @@ def open_client(
     config = loaded.config
     mode = mode or config.mode
     with ExitStack() as undo:
-        database = open_database(config.database) if dry_copy is None else _copied(config.database, dry_copy)
+        url = config.database.get_secret_value()
+        database = open_database(url) if dry_copy is None else _copied(url, dry_copy)
         undo.callback(database.close)
-        lines = {each.name: line_by(make_channel(each, clock)) for each in config.channels}
+        lines = open_lines(config.channels, database, clock, make_channel)
         shops = _shops(loaded, database, clock, mode, make_adapter, staff or Staff(config.staff), lines)
         undo.pop_all()
     gc.collect()

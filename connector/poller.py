@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
-from adapters.base import Broken, Capability, Cursor, Page
+from adapters.base import NAMELESS, Broken, Capability, Cursor, Page
 from adapters.errors import AdapterError
 from adapters.model import Identity, Order
-from connector.ingest import Ingested, ingest
+from connector.ingest import OPEN_FOR, Ingested, ingest
 from connector.shop import Shop
 from connector.store import followups, orders, stores
 from connector.store.stores import StoreState
@@ -28,6 +28,8 @@ GONE_AFTER = timedelta(hours=24)
 
 FRESH_FOR = timedelta(seconds=60)
 """How long a look at an order is good for."""
+
+OPEN_ENDS = ("pending", "held", "unknown")
 
 BATCH = 100
 """How many orders one request may ask for."""
@@ -143,13 +145,30 @@ def _go(shop: Shop, state: StoreState, walk: _Walk, polled: Polled, stop: thread
 
 def _sweep(shop: Shop, state: StoreState, polled: Polled, stop: threading.Event) -> bool:
     """Look at every open order: carriers' plugins write where the modification date does not move. False if stopped."""
-    with shop.database.read() as connection:
-        ids = {*orders.open_ids(connection, shop.id), *orders.set_aside_ids(connection, shop.id)}
+    now = shop.clock()
+    with shop.database.write() as connection:
+        _let_go(connection, shop, now)
+        aside = orders.set_aside_ids(connection, shop.id)
+        ids = {*orders.open_ids(connection, shop.id)}.difference(aside)
+        ids.update(orders.to_look_at(connection, shop.id, now))
     for batch in batches(sorted(ids - polled.fresh.keys())):
         if stop.is_set():
             return False
         look_again(shop, batch, state.past_until, polled)
     return True
+
+
+def _let_go(connection: sa.Connection, shop: Shop, now: datetime) -> None:
+    """Expect nothing more of orders that are set aside, are too old to bring news, and for which nothing is to be done;
+    nor of what has no id, and cannot be asked for. If one of them changes, a poll brings it all the same.
+    """
+    for ids in batches(orders.to_look_at(connection, shop.id, now)):
+        busy = {row.order_id for row in followups.of_orders(connection, shop.id, ids) if row.state in OPEN_ENDS}
+        known = orders.load(connection, shop.id, ids)
+        old = [id_ for id_ in known.keys() - busy if now - known[id_].order.created_at > OPEN_FOR]
+        for order_id in old:
+            orders.close(connection, shop.id, order_id)
+        orders.release(connection, shop.id, [*old, NAMELESS])
 
 
 def look_again(shop: Shop, ids: Sequence[str], past_until: datetime | None, polled: Polled) -> dict[str, str]:
@@ -166,7 +185,7 @@ def look_again(shop: Shop, ids: Sequence[str], past_until: datetime | None, poll
                 ingested.skipped += _give_up(connection, shop, order_id, since, now)
     polled.add(ingested)
     _note_fresh(polled, fetched.orders, broken, now)
-    missing = dict.fromkeys(fetched.missing, "the store answers 404 for this order")
+    missing = dict.fromkeys(fetched.missing, orders.NOT_THERE)
     return missing | {each.order_id: each.reason for each in broken}
 
 
@@ -199,7 +218,7 @@ def _settle_quarantine(
         still_broken = {each.order_id for each in broken}
         orders.release(connection, shop.id, [order.id for order in seen if order.id not in still_broken])
     for each in broken:
-        if orders.set_aside(connection, shop.id, each.order_id, each.reason, now):
+        if orders.set_aside(connection, shop.id, each.order_id, each.reason, now).at == now:
             log.warning("order set aside", store=shop.id, order=each.order_id, reason=each.reason)
 
 

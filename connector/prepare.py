@@ -108,10 +108,10 @@ def circuit_of(shop: Shop, prepared: Prepared) -> Circuit | None:
     return None
 
 
-def _webhook(shop: Shop, secret: str, url: str) -> Webhook:
+def _webhook(shop: Shop, secret: SecretStr, url: str) -> Webhook:
     from adapters.channels.webhook import Settings, create
 
-    return create(Settings(url=SecretStr(url), secret=SecretStr(secret)), timeout=WEBHOOK_TIMEOUT, clock=shop.clock)
+    return create(Settings(url=SecretStr(url), secret=secret), timeout=WEBHOOK_TIMEOUT, clock=shop.clock)
 
 
 def key_of(row: Followup) -> str:
@@ -179,9 +179,9 @@ def _setting(
     )
 
 
-def _redirect_by(shop: Shop, address: str | None) -> str:
+def _redirect_by(shop: Shop, address: SecretStr | None) -> str:
     """How whoever gets messages instead of the customers gets them."""
-    if address is not None and "://" not in address and "email" in shop.lines:
+    if address is not None and "://" not in address.get_secret_value() and "email" in shop.lines:
         return "email"
     return "note" if redirected(shop.staff, address) is None else STAFF
 

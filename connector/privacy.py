@@ -7,7 +7,7 @@ when, and what became of it. It never enters the state in any other way again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -62,7 +62,7 @@ class Keeping:
     """What may be kept of the orders that a store shows: all, but of those who are forgotten and of what is too old."""
 
     store: str
-    secret: bytes
+    secret: bytes = field(repr=False)
     forgotten: frozenset[str]
     kept_since: datetime | None
 

@@ -85,7 +85,7 @@ WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 class BrandKeys(BaseModel):
     """How the shop's mail looks."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     logo: Annotated[str, AfterValidator(parse_logo)] | None = None
     colour: Annotated[str, AfterValidator(parse_colour)] = Field(Brand().colour)

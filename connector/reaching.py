@@ -38,8 +38,8 @@ def reach(listed: Listed, shop: Shop, order: Order, channel: str, now: datetime,
 
 def heed(circuit: Circuit, now: datetime) -> None:
     """Raises NotNow while a circuit is open."""
-    if (until := circuit.resting(now)) is not None:
-        raise NotNow(until, f"it rests until {until:%Y-%m-%d %H:%M} UTC: {circuit.reason}")
+    if (rest := circuit.resting(now)) is not None:
+        raise NotNow(rest.until, f"it rests until {rest.until:%Y-%m-%d %H:%M} UTC: {rest.reason}")
 
 
 def _address(shop: Shop, order: Order, channel: str) -> str:

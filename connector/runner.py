@@ -112,8 +112,11 @@ def _look_again(
 
 
 def _put_off_order(shop: Shop, order_id: str, reason: str) -> None:
+    """What is due for it waits until it is looked at again."""
     now = shop.clock()
     with shop.database.write() as connection:
+        aside = orders.aside(connection, shop.id, order_id)
+        look_at = max(now + AFTER_A_FAULT, aside.look_at) if aside is not None else now + AFTER_A_FAULT
         rows = followups.of_orders(connection, shop.id, [order_id])
         due = [row.id for row in rows if row.state == "pending" and row.due_at <= now]
-        followups.update(connection, due, due_at=now + AFTER_A_FAULT, reason=f"put off: {reason}")
+        followups.update(connection, due, due_at=look_at, reason=f"put off: {reason}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from pydantic import SecretStr
+
 from adapters.base import StoreAdapter
 from connector.config import Mode, StoreConfig
 from connector.lines import Circuit, Line
@@ -33,21 +35,21 @@ class Shop:
     config: StoreConfig
     adapter: StoreAdapter
     database: Database
-    secret: bytes
+    secret: bytes = field(repr=False)
     rules: tuple[Active, ...]
     calendar: Calendar
     ladders: Ladders
     staff: Staff
     clock: Clock
     mode: Mode = "live"
-    redirect_to: str | None = None
+    redirect_to: SecretStr | None = None
     signed_by: str | None = None
     templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     lines: Mapping[str, Line] = field(default_factory=dict)
     circuits: dict[str, Circuit] = field(default_factory=dict)
     """Those of web services, by their address, and of the staff; each comes about when it is first asked for."""
     protection: Protection = UNPROTECTED
-    webhook_secret: str | None = field(default=None, repr=False)
+    webhook_secret: SecretStr | None = None
 
     @property
     def id(self) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import structlog
+from pydantic import SecretStr
 
 log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ def deliver_by_apprise(urls: Sequence[str], title: str, body: str) -> bool:
 class Staff:
     """Where the staff is told things. Messages to them go out at least once: better twice than never."""
 
-    urls: tuple[str, ...] = field(default=(), repr=False)
+    urls: tuple[SecretStr, ...] = ()
     deliver: Deliver = deliver_by_apprise
 
     def tell(self, title: str, body: str) -> bool:
@@ -39,7 +40,8 @@ class Staff:
         if not self.urls:
             return False
         try:
-            reached = self.deliver(self.urls, " ".join(title.split()), body)
+            urls = [url.get_secret_value() for url in self.urls]
+            reached = self.deliver(urls, " ".join(title.split()), body)
         except Exception as error:  # noqa: BLE001  what a service's plugin raises must not keep the shop from going on
             log.warning("staff not reached", fault=type(error).__name__)
             return False
@@ -48,24 +50,27 @@ class Staff:
         return reached
 
 
-def named(address: str) -> str:
+def named(address: SecretStr) -> str:
     """What may be told of where messages are redirected to: an e-mail address, or a service without its keys."""
-    scheme, separator, _ = address.partition("://")
-    return f"{scheme}://…" if separator else address
+    plain = address.get_secret_value()
+    scheme, separator, _ = plain.partition("://")
+    return f"{scheme}://…" if separator else plain
 
 
-def redirected(staff: Staff, address: str | None) -> Staff | None:
+def redirected(staff: Staff, address: SecretStr | None) -> Staff | None:
     """The way to whoever gets messages instead of the customers: an apprise URL, or an e-mail address to which
     the first mail server under `staff` delivers. None where there is no such way.
     """
     if address is None:
         return None
-    if "://" in address:
+    to = address.get_secret_value()
+    if "://" in to:
         return Staff((address,), staff.deliver)
-    server = next((url for url in staff.urls if url.startswith(("mailto://", "mailtos://"))), None)
+    urls = (url.get_secret_value() for url in staff.urls)
+    server = next((url for url in urls if url.startswith(("mailto://", "mailtos://"))), None)
     if server is None:
         return None
     parts = urlsplit(server)
     query = [(key, value) for key, value in parse_qsl(parts.query) if key != "to"]
-    url = urlunsplit(parts._replace(path="", query=urlencode([*query, ("to", address)])))
-    return Staff((url,), staff.deliver)
+    url = urlunsplit(parts._replace(path="", query=urlencode([*query, ("to", to)])))
+    return Staff((SecretStr(url),), staff.deliver)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from connector.store import followups, orders, stores
+from connector.store import channels, followups, orders, stores
+from connector.store.channels import Rest
 from connector.store.stores import EVERY, StoreState
 
 LONGEST_WITHOUT_POLL = timedelta(minutes=15)
@@ -23,7 +24,7 @@ LONGEST_DUE = timedelta(minutes=30)
 class Vitals:
     """A store as its state tells. `counts` are of what is pending, held or unknown; `due_since` is when what waits
     longest came due, apart from what is paused, or stands beside something held or unknown in its step; `set_aside`
-    is how many orders cannot be understood.
+    is how many orders cannot be understood; `resting` are the channels in trouble, by name, which all stores share.
     """
 
     state: StoreState
@@ -32,6 +33,7 @@ class Vitals:
     paused_rules: tuple[str, ...]
     is_paused: bool
     set_aside: int
+    resting: Mapping[str, Rest] = field(default_factory=dict)
 
 
 def vitals_of(connection: sa.Connection, store: str, now: datetime) -> Vitals:
@@ -45,6 +47,7 @@ def vitals_of(connection: sa.Connection, store: str, now: datetime) -> Vitals:
         paused_rules=tuple(sorted(paused - {EVERY})),
         is_paused=EVERY in paused,
         set_aside=len(orders.set_aside_ids(connection, store)),
+        resting=channels.every(connection),
     )
 
 

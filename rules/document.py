@@ -286,7 +286,10 @@ def _refuse_tag(node: yaml.Node, plain: str, reading: _Reading) -> None:
 
 
 def _no_tags(tag: str) -> str:
-    return f"the tag '{tag.replace(_CORE, '!!')}' has no place here; leave it out"
+    """Which tag it is, but for those of YAML itself, is not told: it may be the beginning of a password."""
+    if tag.startswith(_CORE) and tag.removeprefix(_CORE).isalpha():
+        return f"the tag '{tag.replace(_CORE, '!!')}' has no place here; leave it out"
+    return "a tag has no place here; put text that begins with '!' in quotes"
 
 
 def _stop(node: yaml.Node, message: str) -> yaml.MarkedYAMLError:
@@ -308,8 +311,8 @@ _PLAIN_WORDS = (
     ),
     (r"found unexpected end of stream", "a quote is opened and never closed"),
     (
-        r"found undefined alias '?([^']*)'?",
-        r"there is no '&\1' above for this '*\1'; or put it in quotes",
+        r"found undefined alias",
+        "there is no '&…' above for this '*…'; put text that begins with '*' in quotes",
     ),
     (r"second occurrence", "this anchor ('&…') is there already; give it another name"),
     (r"but found another document", "a second document begins here ('---'); a file holds one"),
@@ -325,7 +328,11 @@ _PLAIN_WORDS = (
 )
 
 
+_QUOTED = re.compile(r"'[^']{2,}'")
+
+
 def _broken(error: yaml.MarkedYAMLError, file: str) -> Problem:
+    """No value is quoted: a password may begin with a sign that means something in YAML."""
     problem = error.problem or "this is not YAML"
     mark = _mark(error.problem_mark) if error.problem_mark else Mark(1, 1)
     if "unexpected end" in problem and error.context_mark:
@@ -333,4 +340,4 @@ def _broken(error: yaml.MarkedYAMLError, file: str) -> Problem:
     for pattern, words in _PLAIN_WORDS:
         if found := re.search(pattern, problem):
             return Problem(file, *mark, found.expand(words))
-    return Problem(file, *mark, problem)
+    return Problem(file, *mark, _QUOTED.sub("'…'", problem))

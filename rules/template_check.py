@@ -16,7 +16,7 @@ from functools import cache
 from types import GenericAlias, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from jinja2 import TemplateSyntaxError, nodes
+from jinja2 import TemplateError, TemplateSyntaxError, nodes
 from msgspec import Struct
 
 from adapters.model import Money
@@ -97,6 +97,8 @@ def check_text(source: str, provided: Collection[str] = (), locale: str | None =
             LANGUAGE.compile(source)
     except TemplateSyntaxError as error:
         walk.flaws.append(Flaw(error.lineno, walk.first_tag(error.lineno), _readable(error)))
+    except TemplateError:  # what is the same for every order is worked out already, and may come to nothing
+        walk.flaws.append(Flaw(1, 1, "there is something here that cannot be worked out for any order"))
     except (RecursionError, SyntaxError):
         walk.flaws.append(Flaw(1, 1, "the template is nested too deep; write it more simply"))
     except ValueError:  # Python reads no number of over 4,300 digits

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
 from adapters.base import StoreAdapter
 from adapters.channels.base import Channel
-from adapters.channels.registry import create as create_channel
+from adapters.channels.registry import connect
 from adapters.registry import create
 from adapters.sandbox.clock import MovableClock
 from adapters.sandbox.server import Request
@@ -104,7 +105,7 @@ class World:
         (self.folder / "config.yaml").write_text(self.edit(config))
         loaded = load(self.folder / "config.yaml", {})
         assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
-        staff = Staff(("json://staff",), self._tell)
+        staff = Staff((SecretStr("json://staff"),), self._tell)
         self.client = open_client(
             loaded,
             self.clock,
@@ -175,7 +176,7 @@ class World:
         return create(config.platform, **settings, clock=clock, timeout=self.timeout, sleep=lambda seconds: None)
 
     def _make_channel(self, config: ChannelConfig, clock: Clock) -> Channel:
-        return create_channel(config.name, config.kind, timeout=self.timeout, clock=clock, **config.keys)
+        return connect(config.name, config.kind, config.settings, timeout=self.timeout, clock=clock)
 
     def _tell(self, urls: object, title: str, body: str) -> bool:
         self.told.append((title, body))

@@ -19,7 +19,7 @@ import pytest
 import typer
 import yaml
 from msgspec import Struct
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from adapters.errors import AdapterError
 from adapters.registry import platforms, settings_of
@@ -114,6 +114,8 @@ def as_written(default: object) -> str:
     match default:
         case bool():
             return str(default).lower()
+        case SecretStr():
+            return default.get_secret_value()
         case tuple():
             return ", ".join(map(str, default))
         case timedelta():

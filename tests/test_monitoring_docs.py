@@ -24,6 +24,7 @@ RULES: list[dict[str, Any]] = [rule for group in ALERTS["groups"] for rule in gr
 @pytest.fixture
 def exposed(world: World) -> dict[str, set[str]]:
     """Every metric of ours that a busy daemon exposes, by what Prometheus calls it, with the labels of each."""
+    world.extra = "channels: { email: { type: smtp, url: 'smtp://127.0.0.1:9', from: tal@tea.example.com } }"
     world.rules("- { id: welcome, trigger: order.placed, actions: [ { add_note: Hello } ] }")
     world.run()
     world.store.add_order()

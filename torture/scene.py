@@ -15,11 +15,12 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
 from adapters.base import StoreAdapter
 from adapters.channels.base import Channel
-from adapters.channels.registry import create as create_channel
+from adapters.channels.registry import connect
 from adapters.registry import create
 from adapters.sandbox.clock import MovableClock
 from connector import deciding
@@ -134,7 +135,7 @@ class Scene:
         self.close()
         loaded = load(self.config, {})
         assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
-        staff = Staff(("json://staff",), self._tell)
+        staff = Staff((SecretStr("json://staff"),), self._tell)
         self.client = open_client(
             loaded, self.clock, make_adapter=self._adapter, make_channel=self._channel, staff=staff
         )
@@ -197,7 +198,7 @@ class Scene:
         return create(config.platform, **settings, clock=clock, timeout=self.timeout, sleep=lambda seconds: None)
 
     def _channel(self, config: ChannelConfig, clock: Clock) -> Channel:
-        return create_channel(config.name, config.kind, timeout=self.timeout, clock=clock, **config.keys)
+        return connect(config.name, config.kind, config.settings, timeout=self.timeout, clock=clock)
 
     def _tell(self, urls: object, title: str, body: str) -> bool:
         self.told.append(f"{title}: {body}")

@@ -69,8 +69,14 @@ def create(
 
     Raises UnknownChannelError, or ValueError (pydantic's ValidationError) for settings that cannot be.
     """
-    module = _load(channel, kind)
-    return module.create(module.Settings(**settings), timeout=timeout, clock=clock)
+    return connect(channel, kind, settings_of(channel, kind)(**settings), timeout=timeout, clock=clock)
+
+
+def connect(
+    channel: str, kind: str, settings: BaseModel, *, timeout: float = 30.0, clock: Callable[[], datetime]
+) -> Channel:
+    """The same with settings that were read before, by the model that `settings_of` gives."""
+    return _load(channel, kind).create(settings, timeout=timeout, clock=clock)
 
 
 def _load(channel: str, kind: str) -> _Provider:

@@ -158,7 +158,7 @@ def decoded(answer: Answer) -> Any:
     """The JSON of an answer; None where it is none."""
     try:
         return msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

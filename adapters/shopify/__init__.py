@@ -48,7 +48,7 @@ Secret = Annotated[SecretStr, AfterValidator(_filled)]
 class Settings(BaseModel):
     """The keys of a Shopify store in config.yaml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: Annotated[
         str,

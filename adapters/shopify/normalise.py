@@ -7,12 +7,13 @@ in part, it has no `paid_at` yet.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import itemgetter
 
-from adapters.base import Broken
+from adapters.base import NAMELESS, Broken
 from adapters.model import Address, Consent, Customer, LineItem, Milestone, Money, Order, Refund, Return, Shipment
 from adapters.shopify.raw import (
     Connection,
@@ -56,6 +57,7 @@ _LONGEST_META = 255
 _CENT = Decimal("0.01")
 _MOST_DIGITS = 20
 """Of an amount, on either side of the point: 1E+999999999 is a number, and fills memory once it is written out."""
+_GID = re.compile(r"gid://shopify/(Order|AbandonedCheckout)/[0-9]{1,20}")
 _NO_ADDRESS = Address()
 _NOBODY = RawCustomer(id="")
 
@@ -67,7 +69,7 @@ class NotUnderstoodError(ValueError):
 def normalise(raw: RawNode) -> Order | Broken:
     """One order or abandoned checkout, or why it cannot be understood."""
     if isinstance(raw, RawStamp):
-        return Broken(model_id(raw.id) if isinstance(raw.id, str) else "unknown", raw.reason)
+        return Broken(model_id(raw.id) if _GID.fullmatch(str(raw.id)) else NAMELESS, raw.reason)
     try:
         return _order(raw) if isinstance(raw, RawOrder) else _checkout(raw)
     except NotUnderstoodError as error:

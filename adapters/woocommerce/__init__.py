@@ -28,7 +28,7 @@ Key = Annotated[SecretStr, AfterValidator(_key)]
 class Settings(BaseModel):
     """The keys of a WooCommerce store in config.yaml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: Annotated[
         str,

@@ -12,7 +12,7 @@ from functools import lru_cache
 from html import unescape
 from typing import Any, TypeVar
 
-from adapters.base import Broken
+from adapters.base import NAMELESS, Broken
 from adapters.model import Address, Customer, LineItem, Money, Order, Refund, Shipment
 from adapters.woocommerce.client import (
     RawAddress,
@@ -38,6 +38,7 @@ _NO_ADDRESS = Address()
 
 T = TypeVar("T")
 _MIDNIGHT = time_of_day()
+_NUMBER = re.compile(r"[0-9]{1,20}")
 
 Zone = Callable[[], tzinfo]
 """Asked only where a time without a zone turns up: to know it may cost a request."""
@@ -50,7 +51,7 @@ class NotUnderstoodError(ValueError):
 def normalise(raw: RawOrder | RawStamp, zone: Zone) -> Order | Broken:
     """One order, or why it cannot be understood."""
     if isinstance(raw, RawStamp):
-        return Broken(str(raw.id) if raw.id is not None else "unknown", raw.reason)
+        return Broken(str(raw.id) if _NUMBER.fullmatch(str(raw.id)) else NAMELESS, raw.reason)
     try:
         return _order(raw, zone)
     except NotUnderstoodError as error:

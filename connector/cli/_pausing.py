@@ -72,7 +72,7 @@ def affected_by(clients: Clients, store: str | None, rule: str | None) -> Iterat
     with ExitStack() as stack, state_errors():
         affected = []
         for loaded, id_ in meant:
-            database = open_database(loaded.config.database)
+            database = open_database(loaded.config.database.get_secret_value())
             stack.callback(database.close)
             affected.append(Affected(loaded, database, id_, rule))
         yield affected

@@ -43,7 +43,7 @@ def chosen_clients(config: Path, client: str | None) -> Clients:
 def opened(loaded: Loaded) -> Iterator[Database]:
     """The state of a client, made where it has not run yet: whom it may not write to is known before it begins."""
     with state_errors():
-        database = open_database(loaded.config.database)
+        database = open_database(loaded.config.database.get_secret_value())
         try:
             yield database
         finally:
@@ -165,6 +165,11 @@ def _of_webhook(payload: Any) -> Asked:
     match payload:
         case {"data_request": _} | {"orders_requested": _}:
             raise ValueError("this asks for a customer's data, not to erase them: see 'aftersale export'")
+        case {"shop_id": _, "shop_domain": str()} if "customer" not in payload:
+            raise ValueError(
+                "this asks to erase a whole shop (shop/redact), which takes no command: take the store out of the "
+                "configuration, and delete the database once no other store is in it"
+            )
         case {"shop_domain": str(shop), "customer": dict(customer)}:
             orders = payload.get("orders_to_redact")
             request = Request(

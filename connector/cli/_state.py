@@ -31,7 +31,7 @@ def now() -> datetime:
 def exists(loaded: Loaded) -> bool:
     """Whether this config has run before."""
     with state_errors():
-        return state.exists(loaded.config.database)
+        return state.exists(loaded.config.database.get_secret_value())
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def state_of(loaded: Loaded) -> Iterator[Database]:
     if not exists(loaded):
         raise Stop(Exit.MISTAKE, f"{shown(loaded.config.file)} has not run yet: begin with 'aftersale run --once'")
     with state_errors():
-        database = open_database(loaded.config.database)
+        database = open_database(loaded.config.database.get_secret_value())
         try:
             yield database
         finally:

@@ -25,7 +25,7 @@ from connector.cli._state import known_shop, now, state_of
 from connector.cli._story import tree_of
 from connector.config import StoreConfig
 from connector.explaining import Story, Told, story_of
-from connector.lines import line_by, make_channel
+from connector.lines import lines_in_peace
 from connector.loading import Loaded
 from connector.shop import Shop
 from connector.store import orders, stores
@@ -73,7 +73,7 @@ def explain(
 def _shop(loaded: Loaded, store: StoreConfig, database: Database) -> Iterator[Shop]:
     """The shop with its channels, as a run would have it; nothing is asked of anybody."""
     shop = known_shop(loaded, store, database, now)
-    lines = {each.name: line_by(make_channel(each, now)) for each in loaded.config.channels}
+    lines = lines_in_peace(loaded.config.channels, now)
     try:
         yield replace(shop, lines=lines)
     finally:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from pydantic import SecretStr
 
 from connector.cli._clients import Clients, find_store, load_clients
 from connector.cli._exits import Exit, Stop, Trouble, worst
@@ -173,7 +174,7 @@ def _run_once(clients: Clients, accepted: set[tuple[Path, str]], *, as_json: boo
 
 def _lock(stack: ExitStack, loaded: Loaded) -> None:
     try:
-        stack.enter_context(locked(loaded.config.database))
+        stack.enter_context(locked(loaded.config.database.get_secret_value()))
     except Locked as error:
         raise Stop(Exit.LOCKED, f"{error}: try again when it is through") from None
     except OSError as error:
@@ -316,7 +317,7 @@ def _run_on(path: Path, clients: Clients, mode: Mode | None) -> Exit:
     metrics = Metrics()
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aftersale-")))
-        held: set[str] = set()
+        held: set[SecretStr] = set()
 
         def open_all(clients: Clients) -> list[Client]:
             opened: list[Client] = []

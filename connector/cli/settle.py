@@ -100,7 +100,7 @@ def _ask_the_stores(database: Database, loaded: Loaded, rows: Sequence[Followup]
     """Ask about each. A store that cannot be asked is told of, and the next one asked."""
     code = Exit.WELL
     try:
-        with locked(loaded.config.database):
+        with locked(loaded.config.database.get_secret_value()):
             for store in loaded.config.stores:
                 shop = known_shop(loaded, store, database, now)
                 try:

@@ -31,7 +31,7 @@ from connector.cli._screen import clean, console, count, iso, local, print_json,
 from connector.cli._since import read_since
 from connector.cli._state import exists, now, state_errors
 from connector.config import StoreConfig, shown
-from connector.lines import line_by, make_channel
+from connector.lines import lines_in_peace
 from connector.loading import Loaded
 from connector.shop import Shop
 from connector.simulation import outcome as outcomes
@@ -95,7 +95,7 @@ def _simulation(loaded: Loaded, chosen: Sequence[StoreConfig], rule: str | None,
     rules = {store.id: _rules(loaded.rules[store.id], rule) for store in chosen}
     with ExitStack() as stack:
         database = stack.enter_context(_state_or_scratch(loaded))
-        lines = {each.name: line_by(make_channel(each, now)) for each in loaded.config.channels}
+        lines = lines_in_peace(loaded.config.channels, now)
         shops = rehearsing(loaded, chosen, rules, start, database, lines, now)
         for closing in (
             *(shop.adapter.close for shop in shops.values()),
@@ -129,7 +129,7 @@ def _rules(rules: Sequence[Rule], wanted: str | None) -> Sequence[Rule]:
 def _state_or_scratch(loaded: Loaded) -> Iterator[Database]:
     """The client's state; where it has not run yet, an empty one that is thrown away."""
     with ExitStack() as stack:
-        url = loaded.config.database
+        url = loaded.config.database.get_secret_value()
         if not exists(loaded):
             url = f"sqlite:///{stack.enter_context(TemporaryDirectory(prefix='aftersale-'))}/scratch.db"
         with state_errors():

@@ -1,13 +1,14 @@
 """How each store is, and what waits for you.
 
-Exit code 1 if a store is in trouble or lags, 4 if something is held for a person.
+Exit code 1 if a store is in trouble or lags, or a channel rests after trouble, 4 if something is held for a person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.padding import Padding
@@ -21,6 +22,7 @@ from connector.cli._state import exists, now, state_of
 from connector.config import StoreConfig
 from connector.loading import Loaded
 from connector.store import followups, orders, stores
+from connector.store.channels import Rest
 from connector.store.followups import Followup
 from connector.store.stores import EVERY, Pause, StoreState
 from connector.vitals import Vitals, ailments, vitals_of
@@ -53,6 +55,16 @@ class Status:
         return max(self.state.polled_at + self.config.poll_every, self.state.retry_at or self.state.polled_at)
 
     @property
+    def is_in_trouble(self) -> bool:
+        rests = any(rest.until > now() for rest in self.resting.values())
+        return self.state.error is not None or bool(self.ailments) or rests
+
+    @property
+    def resting(self) -> Mapping[str, Rest]:
+        """The channels in trouble, by name."""
+        return self.vitals.resting if self.vitals is not None else {}
+
+    @property
     def baseline(self) -> str:
         if self.state.baseline_done_at is not None:
             return "done"
@@ -69,7 +81,7 @@ def status(config: ConfigPath = CONFIG, as_json: AsJson = False) -> Exit:
         for each in found:
             _show(screen, clients, each)
     codes = [clients.code]
-    codes += [Exit.FAILED for each in found if each.state.error is not None or each.ailments]
+    codes += [Exit.FAILED for each in found if each.is_in_trouble]
     codes += [Exit.AWAITS for each in found if each.held]
     return worst(codes)
 
@@ -114,6 +126,16 @@ def _as_json(clients: Clients, each: Status) -> dict[str, object]:
         "counts": {name: (each.counts or {}).get(name, 0) for name in STATES},
         "held": rows_json(clients, [(each.loaded, row) for row in each.held]),
         "paused": [{"store": pause.store, "rule": pause.rule, "since": iso(pause.since)} for pause in each.pauses],
+        "channels": [
+            {
+                "name": name,
+                "error": rest.reason,
+                "error_since": iso(rest.since),
+                "failures": rest.failures,
+                "retry_at": iso(rest.until),
+            }
+            for name, rest in each.resting.items()
+        ],
     }
 
 
@@ -131,10 +153,14 @@ def _show(screen: Console, clients: Clients, each: Status) -> None:
         since = f" (since {local(state.error_since, zone)} {zone})" if state.error_since else ""
         screen.print(Padding(f"In trouble{since}: {clean(state.error)}", (0, 0, 0, 2)), style="red")
         if state.retry_at is not None:
-            screen.print(Padding(_next_try(each, state.retry_at), (0, 0, 0, 2)))
+            screen.print(Padding(_next_try(state.retry_at, state.failures, zone), (0, 0, 0, 2)))
     for ailment in each.ailments:
         cure = "" if state.error is not None else " Does 'aftersale run' run?"
         screen.print(Padding(f"It lags: {clean(ailment)}.{cure}", (0, 0, 0, 2)), style="red")
+    for name, rest in each.resting.items():
+        told = f"Channel {name} is in trouble (since {local(rest.since, zone)} {zone}): {clean(rest.reason)}"
+        screen.print(Padding(told, (0, 0, 0, 2)), style="red")
+        screen.print(Padding(_next_try(rest.until, rest.failures, zone), (0, 0, 0, 2)))
     for id_, why, _ in each.quarantined[:SHOWN]:
         screen.print(Padding(f"Order {clean(id_)} cannot be understood and is left alone: {clean(why)}", (0, 0, 0, 2)))
     if len(each.quarantined) > SHOWN:
@@ -144,12 +170,11 @@ def _show(screen: Console, clients: Clients, each: Status) -> None:
     screen.print()
 
 
-def _next_try(each: Status, at: datetime) -> str:
-    failures = each.state.failures
+def _next_try(at: datetime, failures: int, zone: ZoneInfo) -> str:
     row = f" It failed {failures:,} times in a row." if failures > 1 else ""
     if at <= now():
         return f"The next run tries it again.{row}"
-    wall = local(at, each.config.calendar.zone)[11:]
+    wall = local(at, zone)[11:]
     return f"Tried again {ago(at, now())}, at {wall}, and left alone until then.{row}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +19,10 @@ from rules.events import Event, Journal
 _encode = msgspec.json.Encoder().encode
 _decode_order = msgspec.json.Decoder(Order).decode
 _decode_journal = msgspec.json.Decoder(tuple[Event, ...]).decode
+
+SOONEST_LOOK, LATEST_LOOK = timedelta(hours=1), timedelta(days=1)
+
+NOT_THERE = "the store answers 404 for this order"
 
 Erased = Literal["forgotten", "age"]
 """Why an order is kept without the person who made it."""
@@ -176,10 +180,12 @@ def next_asked(connection: sa.Connection, store: str) -> datetime | None:
 def note_missing(connection: sa.Connection, store: str, order_id: str, now: datetime) -> datetime:
     """The order answered 404, alone among its neighbours; returns since when it does."""
     chosen = sa.and_(orders.c.store == store, orders.c.id == order_id)
-    since = connection.scalar(sa.select(orders.c.missing_since).where(chosen))
-    if since is None:
+    known = connection.execute(sa.select(orders.c.missing_since).where(chosen)).first()
+    if known is None:  # of an order that was never understood, quarantine alone knows
+        return set_aside(connection, store, order_id, NOT_THERE, now).at
+    if known.missing_since is None:
         connection.execute(sa.update(orders).where(chosen).values(missing_since=now))
-    return since or now
+    return known.missing_since or now
 
 
 def close(connection: sa.Connection, store: str, order_id: str) -> None:
@@ -189,14 +195,39 @@ def close(connection: sa.Connection, store: str, order_id: str) -> None:
     )
 
 
-def set_aside(connection: sa.Connection, store: str, order_id: str, reason: str, now: datetime) -> bool:
-    """Quarantine an order that cannot be understood; true if that is news."""
-    known = sa.select(quarantine.c.reason).where(quarantine.c.store == store, quarantine.c.order_id == order_id)
-    if connection.scalar(known) == reason:
-        return False
+class Aside(NamedTuple):
+    """An order in quarantine: why, since when for this reason, and when it is looked at again."""
+
+    reason: str
+    at: datetime
+    look_at: datetime
+
+
+def set_aside(connection: sa.Connection, store: str, order_id: str, reason: str, now: datetime) -> Aside:
+    """Quarantine an order that cannot be understood; it is news if that is since now.
+
+    It is looked at again after as long as it has been there already: an hour at least, a day at most.
+    """
+    known = aside(connection, store, order_id)
+    at = known.at if known is not None and known.reason == reason else now
+    news = Aside(reason, at, now + min(max(now - at, SOONEST_LOOK), LATEST_LOOK))
     release(connection, store, [order_id])
-    connection.execute(sa.insert(quarantine).values(store=store, order_id=order_id, reason=reason, at=now))
-    return True
+    connection.execute(sa.insert(quarantine).values(store=store, order_id=order_id, **news._asdict()))
+    return news
+
+
+def aside(connection: sa.Connection, store: str, order_id: str) -> Aside | None:
+    """How an order is set aside; None where it is not."""
+    columns = (quarantine.c.reason, quarantine.c.at, quarantine.c.look_at)
+    query = sa.select(*columns).where(quarantine.c.store == store, quarantine.c.order_id == order_id)
+    row = connection.execute(query).first()
+    return Aside(*row) if row is not None else None
+
+
+def to_look_at(connection: sa.Connection, store: str, now: datetime) -> list[str]:
+    """The orders in quarantine that are to be looked at again."""
+    query = sa.select(quarantine.c.order_id).where(quarantine.c.store == store, quarantine.c.look_at <= now)
+    return list(connection.scalars(query))
 
 
 def release(connection: sa.Connection, store: str, ids: Sequence[str]) -> None:

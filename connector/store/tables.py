@@ -118,6 +118,20 @@ quarantine = sa.Table(
     sa.Column("order_id", sa.Text, primary_key=True),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("at", Utc, nullable=False),
+    sa.Column("look_at", Utc, nullable=False),
+)
+
+# Channels in trouble, and until when they rest.
+channels = sa.Table(
+    "channels",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("until", Utc, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since", Utc, nullable=False),
+    sa.Column("staff_knows", sa.Boolean, nullable=False),
+    sa.Column("mark", sa.Text, nullable=False),
 )
 
 rules = sa.Table(

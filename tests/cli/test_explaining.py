@@ -195,9 +195,7 @@ def test_a_cap_that_is_reached_puts_it_off_and_says_until_when(shop: Shop) -> No
     shop.order()
     assert shop.type("run", "--once").code == 0
     told = words(shop.type("explain", "tea", "102"))
-    assert re.search(
-        r"✗ put off until .{16}: this customer has had all that 'at most 1 message a week' allows", told
-    )
+    assert re.search(r"✗ put off until .{16}: this customer has had all that 'at most 1 message a week' allows", told)
 
 
 def test_hours_and_quiet_times_that_moved_it_are_told(shop: Shop) -> None:

@@ -124,6 +124,27 @@ def test_a_redact_request_without_addresses_finds_its_orders_by_their_ids(known:
     assert b"Marit" not in bytes_on_disk(known.folder)
 
 
+def test_a_redact_request_as_shopify_sends_it_is_understood(desk: Desk) -> None:
+    """The shape is that of Shopify's documentation, down to a phone without a country."""
+    with ShopifySandbox() as store:
+        shop = f"{{ id: mugs, platform: shopify, url: {store.url}, access_token: shpat_sandbox }}"
+        desk.write("config.yaml", f"version: 1\nstores:\n  - {shop}\n")
+        desk.rules("- {id: hello, trigger: order.placed, actions: [add_note: Hello]}")
+        order = store.add_order(email="marit@example.org")
+        desk.type("run", "--once")
+        request = {
+            "shop_id": 954889,
+            "shop_domain": "127.0.0.1",
+            "customer": {"id": 191167, "email": "marit@example.org", "phone": "555-625-1199"},
+            "orders_to_redact": [order, 280263, 220458],
+        }
+        desk.write("redact.json", json.dumps(request))
+        result = desk.type("forget", "--from", "redact.json", "--yes")
+        assert result.code == 0, result.err
+        desk.type("run", "--once")
+    assert b"marit@example.org" not in bytes_on_disk(desk.folder)
+
+
 def test_a_redact_request_of_another_shop_erases_nobody(known: Shop) -> None:
     known.write("redact.json", redact("mugs.myshopify.com", email="marit@example.org"))
     result = known.type("forget", "--from", "redact.json", "--yes")
@@ -137,6 +158,7 @@ def test_a_redact_request_of_another_shop_erases_nobody(known: Shop) -> None:
     [
         ('{"shop_domain": "a.example.com", "customer": {"id": 1}, "orders_requested": []}', "see 'aftersale export'"),
         ('{"shop_domain": "a.example.com"}', "it names no shop and no customer"),
+        ('{"shop_id": 954889, "shop_domain": "mugs.myshopify.com"}', "this asks to erase a whole shop"),
         ("{nonsense", "is no JSON from here on"),
         ("[]", "names nobody"),
         ("# nobody\n", "names nobody"),

@@ -12,6 +12,7 @@ from contextlib import closing
 import pytest
 import requests
 
+from tests.channels.mail_server import mail_server
 from tests.cli.conftest import Shop
 from tests.monitor import Monitor, listening
 
@@ -167,3 +168,21 @@ def test_a_store_that_is_left_alone_says_since_when_and_until_when_and_how_often
     assert "and left alone until then. It failed 3 times in a row." in out
     set_state(noted, retry_at="2026-01-01 00:00:00.000000")
     assert "The next run tries it again. It failed 3 times in a row." in noted.type("status").out
+
+
+def test_a_channel_that_takes_nothing_is_told_with_the_reason_and_the_next_try(shop: Shop) -> None:
+    with mail_server() as mail:
+        channel = f'email: {{ type: smtp, url: "smtp://127.0.0.1:{mail.port}", from: tal@tea.example.com }}'
+        shop.config(shop.store.url, f"channels: {{ {channel} }}\n")
+        shop.rules("- { id: hi, trigger: order.placed, actions: [ { send: { text: Hi, via: email } } ] }")
+        shop.begin()
+        mail.replies["MAIL"] = "451 4.3.0 later"
+        shop.order()
+        shop.type("run", "--once")
+    result = shop.type("status")
+    assert result.code == 1
+    assert "Channel email is in trouble (since" in result.out
+    assert "Tried again in" in result.out
+    [told] = shop.type("status", "--json").json["stores"]["tea"]["channels"]
+    assert (told["name"], told["failures"]) == ("email", 1)
+    assert "451" in told["error"]

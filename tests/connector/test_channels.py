@@ -293,3 +293,37 @@ def test_a_web_service_is_told_of_the_order_signed(world: World) -> None:
     assert call.headers["x-aftersale-signature"].startswith("t=")
     assert b'"event":"order.placed"' in call.body
     assert [(row.state, row.channel) for row in world.rows()] == [("done", "webhook")]
+
+
+def test_a_channel_goes_on_resting_after_a_restart_and_the_staff_is_not_told_again(
+    world: World, mail: MailServer
+) -> None:
+    world.extra = channels(mail)
+    world.rules(HELLO % "email")
+    world.run()
+    mail.replies["MAIL"] = "535 5.7.8 no"
+    for _ in range(3):
+        world.store.add_order()
+        world.run()
+        world.later(seconds=2)
+        world.open()
+    assert sum(command.startswith("MAIL") for command in mail.commands) == 1
+    assert [subject for subject, _ in world.told] == ["No messages go by email"]
+    mail.replies["MAIL"] = "250 ok"
+    world.run_for(hours=3)
+    assert [state for state, _ in sent(world)] == ["done"] * 3
+
+
+def test_a_channel_whose_settings_were_mended_is_tried_at_once(world: World, mail: MailServer) -> None:
+    world.extra = channels(mail)
+    world.rules(HELLO % "email")
+    world.run()
+    mail.replies["MAIL"] = "535 5.7.8 no"
+    world.store.add_order()
+    world.run()
+    mail.replies["MAIL"] = "250 ok"
+    world.extra = world.extra.replace("from: tal@tea.example.com", "from: shop@tea.example.com")
+    world.open()
+    world.store.add_order()
+    world.run()
+    assert len(mail.mails) == 1

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
+from pydantic import SecretStr
 from requests.exceptions import ReadTimeout
 from responses import RequestsMock
 from structlog.testing import capture_logs
@@ -149,7 +150,7 @@ def beats(monitor: RequestsMock) -> int:
 
 
 def test_while_all_is_well_there_is_a_heartbeat(ward: Ward, monitor: RequestsMock) -> None:
-    beat_if_well(URL, [ward])
+    beat_if_well(SecretStr(URL), [ward])
     assert beats(monitor) == 1
 
 
@@ -158,27 +159,27 @@ def test_a_store_in_trouble_has_none_and_back_in_order_one_again(
 ) -> None:
     world.store.stop()
     world.run()
-    beat_if_well(URL, [ward])
+    beat_if_well(SecretStr(URL), [ward])
     assert beats(monitor) == 0
     world.store.start()
     world.run()
-    beat_if_well(URL, [ward])
+    beat_if_well(SecretStr(URL), [ward])
     assert beats(monitor) == 1
 
 
 def test_a_daemon_that_hangs_has_none(world: World, ward: Ward, monitor: RequestsMock) -> None:
     world.later(minutes=16)
-    beat_if_well(URL, [ward])
+    beat_if_well(SecretStr(URL), [ward])
     assert beats(monitor) == 0
 
 
 def test_a_heartbeat_that_fails_hurts_nobody_and_its_address_is_not_logged(monitor: RequestsMock) -> None:
     monitor.replace("GET", URL, body=ReadTimeout(f"no answer from {URL}"))
     with capture_logs() as logs:
-        beat(URL)
+        beat(SecretStr(URL))
     monitor.replace("GET", URL, status=404)
     with capture_logs() as more:
-        beat(URL)
+        beat(SecretStr(URL))
     assert [*logs, *more] == [
         {"event": "heartbeat not delivered", "log_level": "warning", "fault": "ReadTimeout"},
         {"event": "heartbeat refused", "log_level": "warning", "status": 404},
@@ -188,6 +189,6 @@ def test_a_heartbeat_that_fails_hurts_nobody_and_its_address_is_not_logged(monit
 def test_a_heartbeat_follows_no_redirect(monitor: RequestsMock) -> None:
     monitor.replace("GET", URL, status=302, headers={"Location": "https://elsewhere.example.org/"})
     with capture_logs() as logs:
-        beat(URL)
+        beat(SecretStr(URL))
     assert logs[0]["event"] == "heartbeat refused"
     assert len(monitor.calls) == 1

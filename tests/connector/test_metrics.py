@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from adapters.sandbox.clock import MovableClock
@@ -24,6 +25,7 @@ from connector.serving import AT_ONCE, serving
 from connector.staff import Staff
 from connector.store import stores
 from connector.store.stores import EVERY
+from tests.channels.mail_server import mail_server
 from tests.conftest import MONDAY, World, is_write
 
 LOCAL = Address("127.0.0.1", 0)
@@ -47,7 +49,7 @@ class Seen:
         loaded = world.client.loaded if world.client is not None else None
         assert loaded is not None
         world.close()
-        staff = Staff(("json://staff",), lambda urls, title, body: True)
+        staff = Staff((SecretStr("json://staff"),), lambda urls, title, body: True)
         world.client = open_client(loaded, world.clock, make_adapter=self.metrics.counted("config"), staff=staff)
         self.wards = wards_of([world.client])
         self.metrics.look_after(self.wards)
@@ -317,3 +319,25 @@ def test_two_daemons_in_one_process_do_not_share_their_counts(seen: Seen) -> Non
     labels = {**TEA, "rule": "welcome", "channel": "", "outcome": "done"}
     assert seen.metrics.registry.get_sample_value("aftersale_outcomes_total", labels) == 1
     assert other.registry.get_sample_value("aftersale_outcomes_total", labels) is None
+
+
+def test_a_channel_in_trouble_is_told_of_with_how_often_and_for_how_long(world: World) -> None:
+    with mail_server() as mail:
+        world.extra = (
+            f'channels: {{ email: {{ type: smtp, url: "smtp://127.0.0.1:{mail.port}", from: a@example.com }} }}'
+        )
+        world.rules("- { id: hi, trigger: order.placed, actions: [ { send: { text: Hi, via: email } } ] }")
+        world.run()
+        seen = Seen(world)
+        assert seen.value("aftersale_channel_failures_in_a_row", channel="email") == 0
+        mail.replies["MAIL"] = "451 4.3.0 later"
+        world.store.add_order()
+        seen.run()
+        assert seen.value("aftersale_channel_failures_in_a_row", channel="email") == 1
+        waits = seen.value("aftersale_channel_retry_in_seconds", channel="email")
+        assert waits is not None
+        assert 20 < waits <= 30
+        mail.replies["MAIL"] = "250 ok"
+        world.later(hours=1)
+        seen.run()
+        assert seen.value("aftersale_channel_failures_in_a_row", channel="email") == 0

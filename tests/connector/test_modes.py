@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pydantic import SecretStr
+
 from connector.staff import Staff, redirected
 from tests.conftest import World, is_write
 
@@ -57,7 +59,7 @@ def test_a_redirected_message_goes_by_the_staffs_mail_server_where_there_is_one(
         delivered.append((urls, title, body))
         return True
 
-    staff = Staff(("mailto://shop:secret@mail.example.com?to=staff@example.com",), deliver)
+    staff = Staff((SecretStr("mailto://shop:secret@mail.example.com?to=staff@example.com"),), deliver)
     assert world.client is not None
     world.client = replace(world.client, shops=(replace(world.shop, staff=staff),))
     world.run()
@@ -86,9 +88,9 @@ def test_a_redirected_message_that_nobody_takes_waits_and_the_store_goes_on(worl
 
 
 def test_an_apprise_address_is_taken_as_it_is() -> None:
-    staff = Staff(("json://staff.example.com",))
-    assert redirected(staff, "tgram://token/chat") == Staff(("tgram://token/chat",), staff.deliver)
-    assert redirected(staff, "boss@example.com") is None
+    staff, chat = Staff((SecretStr("json://staff.example.com"),)), SecretStr("tgram://token/chat")
+    assert redirected(staff, chat) == Staff((chat,), staff.deliver)
+    assert redirected(staff, SecretStr("boss@example.com")) is None
     assert redirected(staff, None) is None
 
 

@@ -8,6 +8,7 @@ from math import ceil
 
 import pytest
 
+from adapters.base import NAMELESS
 from adapters.sandbox.server import Request
 from adapters.sandbox.woocommerce import WooSandbox
 from connector.cycle import Report
@@ -353,3 +354,96 @@ def test_from_a_broken_orders_table_nothing_is_concluded(world: World) -> None:
     world.later(hours=2)
     world.run()
     assert [world.notes(order) for order in placed] == [["Two hours later"]] * 3
+
+
+# What is looked at again, and how often -----------------------------------------------------------------------
+
+
+def looks_at(world: World, order: int) -> int:
+    """How often the order was asked for by its id."""
+    asked = [request for request in world.store.requests if request.method == "GET"]
+    return sum(str(order) in request.params.get("include", "").split(",") for request in asked)
+
+
+def set_aside(world: World) -> list[str]:
+    with world.shop.database.read() as connection:
+        return [id_ for id_, _, _ in orders.quarantined(connection, "tea")]
+
+
+def test_a_set_aside_order_is_looked_at_less_and_less_often_and_never_forgotten(world: World) -> None:
+    world.rules(NOTE)
+    settled(world)
+    (broken,) = place(world, 1)
+    break_order(world, broken)
+    world.run_for(days=1)
+    first_day = looks_at(world, broken)
+    world.run_for(days=9)
+    later = looks_at(world, broken) - first_day
+    assert 4 <= first_day <= 8
+    assert 8 <= later <= 10
+    mend_order(world, broken)
+    world.run_for(days=1)
+    assert world.notes(broken) == ["Hello"]
+    assert set_aside(world) == []
+
+
+def test_of_an_order_that_is_too_old_for_news_nothing_more_is_expected(world: World) -> None:
+    world.rules(NOTE)
+    settled(world)
+    (order,) = place(world, 1)
+    world.run()
+    break_order(world, order)
+    world.store.edit(order)
+    world.run()
+    assert set_aside(world) == [str(order)]
+    world.later(days=91)
+    world.run()
+    assert set_aside(world) == []
+    before = looks_at(world, order)
+    world.run_for(days=2)
+    assert looks_at(world, order) == before
+
+
+def test_but_what_is_planned_for_it_is_done_once_it_can_be_read(world: World) -> None:
+    world.rules("- { id: later, trigger: order.placed, wait: 100 days, actions: [ { add_note: Hello } ] }")
+    settled(world)
+    (order,) = place(world, 1)
+    world.run()
+    break_order(world, order)
+    world.store.edit(order)
+    world.run()
+    world.later(days=99)
+    world.run_for(days=3)
+    assert set_aside(world) == [str(order)]
+    assert world.states() == ["pending"]
+    mend_order(world, order)
+    world.run_for(days=2)
+    assert world.notes(order) == ["Hello"]
+
+
+def test_an_order_that_was_never_understood_and_is_deleted_is_gone_after_a_day(world: World) -> None:
+    world.rules(NOTE)
+    settled(world)
+    place(world, 1)
+    (broken,) = place(world, 1)
+    break_order(world, broken)
+    world.run()
+    world.store.delete(broken)
+    world.run_for(hours=20)
+    assert set_aside(world) == [str(broken)]
+    world.run_for(days=4)
+    assert set_aside(world) == []
+
+
+def test_an_order_without_an_id_is_told_of_and_stops_nothing(world: World) -> None:
+    world.rules(NOTE)
+    settled(world)
+    with world.shop.database.write() as connection:
+        orders.set_aside(connection, "tea", NAMELESS, "it has no id", world.clock())
+    (sound,) = place(world, 1)
+    assert world.run().error is None
+    assert set_aside(world) == [NAMELESS]
+    world.later(hours=2)
+    assert world.run().error is None
+    assert set_aside(world) == []
+    assert world.notes(sound) == ["Hello"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from pydantic import SecretStr
 
 from adapters.base import StoreAdapter
 from adapters.registry import create
@@ -60,7 +61,7 @@ class Street:
         (self.folder / "config.yaml").write_text(config)
         loaded = load(self.folder / "config.yaml", {})
         assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
-        staff = Staff(("json://staff",), self._tell)
+        staff = Staff((SecretStr("json://staff"),), self._tell)
         self.client = open_client(loaded, self.clock, make_adapter=self._adapter, staff=staff)
 
     def close(self) -> None:

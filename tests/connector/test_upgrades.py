@@ -82,6 +82,15 @@ def test_what_was_done_before_an_upgrade_is_not_done_again_and_what_was_planned_
     assert world.messages(cancelled) == []
 
 
+@pytest.mark.every_database
+def test_a_state_of_a_newer_schema_is_refused_by_an_old_aftersale_and_left_as_it_is(world: World) -> None:
+    world.rules(RULES)
+    with world.shop.database.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StateError, match=r"made by a newer Aftersale \(its schema is 9999\); upgrade Aftersale"):
+        world.open()
+
+
 # The way there ------------------------------------------------------------------------------------------------
 
 NEXT = """

@@ -51,7 +51,7 @@ def test_all_duplicates_are_told_and_the_first_value_is_kept() -> None:
         ("a: 'x\nb: 1", "1:4: a quote is opened and never closed"),
         ("a: @x", "1:4: text can't begin with '@'; put it in quotes"),
         ("---\na: 1\n---\nb: 2", "3:1: a second document begins here ('---'); a file holds one"),
-        ("a: *x", "1:4: there is no '&x' above for this '*x'; or put it in quotes"),
+        ("a: *x", "1:4: there is no '&…' above for this '*…'; put text that begins with '*' in quotes"),
         ("a: &x 1\nb: &x 2", "2:4: this anchor ('&…') is there already; give it another name"),
         ("a:\n  - b\n c: 1\n", "3:2: this does not fit what stands before it; check indentation and quotes"),
         ("a: {{ x }}", "1:5: a key is plain text, not a list or mapping; put text with braces in quotes"),

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import responses
 import structlog
+from pydantic import SecretStr
 
 from adapters.sandbox.woocommerce import WooSandbox
 from connector.cli._exits import Trouble
@@ -163,7 +164,7 @@ def test_every_table_shows_an_evil_customer_as_text(tmp_path: Path) -> None:
 def test_html_in_a_name_is_text_where_the_staff_read_html() -> None:
     """Telegram's messages go out as HTML, whatever they were."""
     responses.add(responses.POST, "https://api.telegram.org/bot123456789:abcdefghijklmnopqrstuvwxyz/sendMessage", "{}")
-    staff = Staff(("tgram://123456789:abcdefghijklmnopqrstuvwxyz/12345/?format=html",))
+    staff = Staff((SecretStr("tgram://123456789:abcdefghijklmnopqrstuvwxyz/12345/?format=html"),))
     assert staff.tell("Late parcel", "<b>Eve</b> <a href='https://evil.example.org'>click</a> <script>")
     sent: Any = json.loads(responses.calls[0].request.body or "")
     assert "<a href" not in sent["text"]
@@ -174,15 +175,15 @@ def test_html_in_a_name_is_text_where_the_staff_read_html() -> None:
 @responses.activate
 def test_a_title_is_one_line_wherever_it_goes() -> None:
     responses.add(responses.POST, "http://127.0.0.1:9/", "{}")
-    assert Staff(("json://127.0.0.1:9",)).tell("Eve\r\nBcc: all@example.org", "body")
+    assert Staff((SecretStr("json://127.0.0.1:9"),)).tell("Eve\r\nBcc: all@example.org", "body")
     sent: Any = json.loads(responses.calls[0].request.body or "")
     assert "\n" not in sent["title"]
     assert "\r" not in sent["title"]
 
 
 def test_where_messages_are_redirected_to_is_told_without_its_keys() -> None:
-    assert named("tgram://123:secret/1") == "tgram://…"
-    assert named("boss@example.com") == "boss@example.com"
+    assert named(SecretStr("tgram://123:secret/1")) == "tgram://…"
+    assert named(SecretStr("boss@example.com")) == "boss@example.com"
 
 
 def test_python_s_own_words_for_a_fault_are_not_printed(desk_of_faults: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

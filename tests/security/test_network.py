@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.base import Capability, StoreAdapter
+from adapters.channels.base import Channel
+from adapters.channels.registry import create as create_channel
 from adapters.errors import AdapterError, UnknownOutcome
 from adapters.http import Http, Misconfigured
 from adapters.registry import create
 from tests.adapters.loopback import Asked, Said, serving
+from tests.channels.providers import message
 
 KEYS = ("ck_marked", "cs_marked", "shpat_marked", "shpss_marked", "client-marked")
 DEEP = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
@@ -156,3 +159,45 @@ def test_what_became_of_a_write_whose_answer_is_monstrous_is_not_known(connect: 
                 store.add_note("7", "Hello", "key")
         assert Capability.NOTES in store.capabilities
         store.close()
+
+
+# Providers of messages ----------------------------------------------------------------------------------------
+
+
+def channels_at(url: str) -> list[Channel]:
+    twilio = {"account_sid": f"AC{'0' * 32}", "auth_token": "shpat_marked", "from": "Tea", "url": url}
+    cloud = {"phone_number_id": "1055501234", "access_token": "shpat_marked", "api_version": "v23.0", "url": url}
+    fields = {"to": "{{ to }}", "text": "{{ text }}"}
+    gateway = {"url": url, "headers": {"X-Key": "shpat_marked"}, "fields": fields, "success": {"json": {"a": "b"}}}
+    made = (("sms", "twilio", twilio), ("whatsapp", "cloud", cloud), ("sms", "http", gateway))
+    return [create_channel(name, kind, timeout=10.0, clock=_now, **keys) for name, kind, keys in made]
+
+
+@pytest.mark.parametrize("status", [302, 307, 308])
+def test_no_channel_follows_a_redirect(status: int, elsewhere: tuple[str, list[Asked]]) -> None:
+    url, asked = elsewhere
+    with serving(lambda request: Said(b"", status, {"Location": f"{url}{request.path}"})) as provider:
+        for channel in channels_at(provider):
+            with pytest.raises(AdapterError) as caught:
+                channel.send(message("+972502345678", template="hello"))
+            assert "marked" not in str(caught.value)
+            channel.check()
+            channel.close()
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        pytest.param(DEEP, {}, id="deep objects"),
+        pytest.param(DEEP_LIST, {}, id="deep lists"),
+        pytest.param(b"9" * 1_000_000, {}, id="a number of a million digits"),
+        pytest.param(BOMB, {"Content-Encoding": "gzip"}, id="a compressed bomb"),
+    ],
+)
+def test_after_a_monstrous_answer_nobody_knows_whether_a_message_went_out(body: bytes, headers: dict[str, str]) -> None:
+    with serving(lambda request: Said(body, 200, headers)) as provider:
+        for channel in channels_at(provider):
+            with pytest.raises(UnknownOutcome):
+                channel.send(message("+972502345678", template="hello"))
+            channel.close()

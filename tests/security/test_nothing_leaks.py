@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,24 +11,7 @@ import pytest
 from adapters.sandbox.shopify import ShopifySandbox
 from adapters.sandbox.woocommerce import WooSandbox
 from connector.store.database import open_database
-
-SOURCE = Path(__file__).parents[2]
-
-SECRETS = {
-    "TEA_KEY": "ck_markedkey11",
-    "TEA_SECRET": "cs_markedsecret22",
-    "MUGS_TOKEN": "shpat_markedtoken33",
-    "STAFF_PASSWORD": "markedstaff44",
-    "BOSS_TOKEN": "markedboss55",
-}
-PERSON = {
-    "first_name": "Markedzelda",
-    "last_name": "Markedova",
-    "email": "markedmail@example.com",
-    "phone": "+972501234567",
-    "address_1": "7 Markedstreet",
-}
-MARKS = (*PERSON.values(), "markedmail", "501234567", "Markednote")
+from tests.security.watched import PERSON, SECRETS, Watched, people_in, secrets_in
 
 CONFIG = """
 version: 1
@@ -70,47 +48,21 @@ rules:
 
 
 @dataclass
-class Watched:
-    """A shop's folder, two stores, and a process that runs commands there and is listened to."""
+class Street:
+    """Two stores, and the folder in which they are looked after."""
 
-    folder: Path
+    watched: Watched
     tea: WooSandbox
     mugs: ShopifySandbox
-    environment: dict[str, str] = field(default_factory=lambda: dict(SECRETS))
-    said: list[str] = field(default_factory=list)
-    results: list[str] = field(default_factory=list)
-    arguments: list[str] = field(default_factory=list)
 
     def config(self, mode: str = "live") -> None:
         text = CONFIG.format(mode=mode, tea=self.tea.url, mugs=self.mugs.url)
-        (self.folder / "config.yaml").write_text(text)
+        (self.watched.folder / "config.yaml").write_text(text)
 
     def order(self) -> None:
-        at_home = {name: PERSON[name] for name in PERSON}
-        self.tea.add_order(billing=at_home, shipping=at_home, customer_note="Markednote, please")
+        self.tea.add_order(billing=PERSON, shipping=PERSON, customer_note="Markednote, please")
         people = {name: PERSON[name] for name in ("first_name", "last_name", "email", "phone")}
         self.mugs.add_order(customer=people, address={"address1": PERSON["address_1"], "country": "IL"})
-
-    def run(self, *commands: list[str]) -> list[int]:
-        """Run these in one process, started anew; returns their exit codes."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AFTERSALE")}
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.security.under_watch"],
-            cwd=self.folder,
-            env={**kept, **self.environment, "PYTHONPATH": str(SOURCE), "AFTERSALE_LOG_LEVEL": "debug"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        while "under_watch" not in (arguments := Path(f"/proc/{process.pid}/cmdline").read_text()):
-            continue  # it has not begun yet
-        self.arguments.append(arguments)
-        out, err = process.communicate("".join(json.dumps(each) + "\n" for each in commands), timeout=120)
-        assert process.returncode == 0, err
-        self.said.append(err)
-        self.results.append(out)
-        return [int(code) for code in re.findall(r'^\{"code": (\d+|null)\}$', out.replace("null", "0"), re.MULTILINE)]
 
     def asked(self) -> list[str]:
         """What stood in the addresses of all requests."""
@@ -119,7 +71,7 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
     """Two stores that have been looked after, in good times and in bad."""
     folder = tmp_path_factory.mktemp("watched")
     with (
@@ -127,22 +79,28 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         ShopifySandbox(access_token=SECRETS["MUGS_TOKEN"], restore_rate=None) as mugs,
     ):
         tea.add_key(SECRETS["TEA_KEY"], SECRETS["TEA_SECRET"], "read_write")
-        watched = Watched(folder, tea, mugs)
-        watched.config()
+        street = Street(Watched(folder), tea, mugs)
+        street.config()
         (folder / "rules").mkdir()
         (folder / "rules" / "rules.yaml").write_text(RULES)
-        _in_good_times(watched)
-        _in_bad_times(watched)
-        yield watched
+        _in_good_times(street)
+        _in_bad_times(street)
+        yield street
 
 
-def _in_good_times(watched: Watched) -> None:
-    watched.order()
+@pytest.fixture
+def watched(street: Street) -> Watched:
+    return street.watched
+
+
+def _in_good_times(street: Street) -> None:
+    watched = street.watched
+    street.order()
     assert watched.run(["check"], ["run", "--once"]) == [0, 0], watched.said
     for _ in range(2):
-        watched.order()
+        street.order()
     looks = [["history"], ["history", "--json"], ["pending"], ["status"], ["status", "--json"], ["check", "--online"]]
-    number = str(watched.tea.orders[-1].id)
+    number = str(street.tea.orders[-1].id)
     watched.run(
         ["run", "--once"],
         *looks,
@@ -154,13 +112,13 @@ def _in_good_times(watched: Watched) -> None:
         ["pause"],
         ["resume"],
     )
-    assert watched.tea.notes(int(number))
+    assert street.tea.notes(int(number))
 
 
-def _in_bad_times(watched: Watched) -> None:
-    tea, mugs = watched.tea, watched.mugs
-    watched.config("redirect")
-    watched.order()
+def _in_bad_times(street: Street) -> None:
+    watched, tea, mugs = street.watched, street.tea, street.mugs
+    street.config("redirect")
+    street.order()
     for how in ("reset", "timeout", "truncated", "php_notice"):
         tea.fail_next(how, match=lambda request: request.method == "POST", after_commit=True, delay=0.1)
     mugs.fail_next("reset", match=lambda request: b"mutation" in request.body, after_commit=True)
@@ -184,39 +142,36 @@ def _without_a_database(watched: Watched) -> str:
 
 
 def test_no_key_stands_in_what_was_said_or_shown(watched: Watched) -> None:
-    everything = "".join([*watched.said, *watched.results])
-    assert [name for name, secret in SECRETS.items() if secret in everything] == []
+    assert secrets_in("".join([*watched.said, *watched.results])) == []
 
 
 def test_no_customer_stands_in_a_log_or_an_error(watched: Watched) -> None:
     assert "tea" in "".join(watched.said)
-    lines = [line for text in watched.said for line in text.splitlines()]
-    assert [line for line in lines if any(mark in line for mark in MARKS)] == []
+    assert people_in("".join(watched.said)) == []
 
 
 def test_no_key_stands_in_a_file(watched: Watched) -> None:
-    files = [file for file in watched.folder.rglob("*") if file.is_file() and file.suffix != ".yaml"]
-    assert any(file.name == "aftersale.db" for file in files)
-    for file in files:
-        content = file.read_bytes()
-        assert [name for name, secret in SECRETS.items() if secret.encode() in content] == [], file.name
+    assert (watched.folder / "aftersale.db").exists()
+    assert watched.files_with_secrets() == []
 
 
-def test_no_customer_stands_in_an_address_that_was_asked(watched: Watched) -> None:
-    assert watched.asked()
-    assert [each for each in watched.asked() if any(mark in each for mark in (*MARKS, "markedmail%40"))] == []
+def test_no_customer_stands_in_an_address_that_was_asked(street: Street) -> None:
+    assert street.asked()
+    assert people_in("\n".join(street.asked())) == []
 
 
 def test_neither_stands_among_a_process_s_arguments(watched: Watched) -> None:
     told = "".join(watched.arguments)
-    assert not any(mark in told for mark in (*MARKS, *SECRETS.values()))
+    assert "under_watch" in told
+    assert (secrets_in(told), people_in(told)) == ([], [])
 
 
-def test_the_story_went_as_it_should(watched: Watched) -> None:
+def test_the_story_went_as_it_should(street: Street, watched: Watched) -> None:
     """Or nothing above would prove anything: messages went out, some failed, and a crash was logged."""
     said, shown = "".join(watched.said), "".join(watched.results)
-    assert any(PERSON["first_name"] in mail.body for mail in watched.tea.mails)
-    assert any(PERSON["email"] in note.text for order in watched.tea.orders for note in watched.tea.notes(order.id))
+    tea = street.tea
+    assert any(PERSON["first_name"] in mail.body for mail in tea.mails)
+    assert any(PERSON["email"] in note.text for order in tea.orders for note in tea.notes(order.id))
     for word in ("ValueError", "outcome unknown", "follow-up failed", "rule held"):
         assert word in said, word
     assert "consumer_key or consumer_secret is wrong" in " ".join(shown.split())
@@ -228,8 +183,22 @@ def test_what_is_held_of_a_config_shows_no_key_by_accident(watched: Watched) -> 
 
     loaded = load(watched.folder / "config.yaml", watched.environment)
     assert isinstance(loaded, Loaded)
-    shown = f"{loaded!r} {Staff(loaded.config.staff)!r}"
-    assert [name for name, secret in SECRETS.items() if secret in shown] == []
-    database = open_database(loaded.config.database)
-    assert not any(secret in repr(vars(database)) for secret in SECRETS.values())
+    assert secrets_in(f"{loaded!r} {Staff(loaded.config.staff)!r}") == []
+    database = open_database(loaded.config.database.get_secret_value())
+    assert secrets_in(repr(vars(database))) == []
     database.close()
+
+
+# A leak would be seen -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [PERSON["email"], PERSON["phone"], SECRETS["TEA_SECRET"], SECRETS["CHANNEL_TOKEN"]])
+@pytest.mark.parametrize("where", ["log", "library", "error", "result", "file", "arguments"])
+def test_a_leak_that_is_planted_is_found(tmp_path: Path, where: str, words: str) -> None:
+    watched = Watched(tmp_path)
+    watched.run(["leak", where, words], planted=words if where == "arguments" else "")
+    for seen in (watched.said, watched.results, watched.arguments):
+        is_there = seen is {"result": watched.results, "arguments": watched.arguments}.get(where, watched.said)
+        found = secrets_in("".join(seen)) + people_in("".join(seen))
+        assert bool(found) == (is_there and where != "file")
+    assert bool(watched.files_with_secrets()) == (where == "file" and words in SECRETS.values())

@@ -58,6 +58,11 @@ ESCAPES = (
 )
 
 
+@pytest.mark.parametrize("source", ["{{ order if 'a'[1] else 1 }}", "{{ 1 if 'a'.b.c else 2 }}"])
+def test_what_cannot_be_worked_out_for_any_order_is_a_mistake_with_its_place(source: str) -> None:
+    assert [str(flaw.message) for flaw in check_text(source)]
+
+
 @pytest.mark.parametrize("source", ESCAPES)
 def test_a_template_reaches_nothing_but_what_it_may_name(source: str) -> None:
     check_text(source)  # says what it can, and never raises

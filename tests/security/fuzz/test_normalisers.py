@@ -7,10 +7,11 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.base import Broken
+from adapters.base import NAMELESS, Broken
 from adapters.model import Order
 from adapters.shopify import normalise as shopify
 from adapters.shopify.raw import RawCheckout, read_nodes
@@ -193,6 +194,16 @@ def test_what_is_no_order_at_all_is_set_aside(body: bytes) -> None:
     assert is_sound(woocommerce.normalise(_one_order(msgspec.Raw(body)), utc))
     for raw in read_nodes([msgspec.Raw(body)]):
         assert is_sound(shopify.normalise(raw))
+
+
+@pytest.mark.parametrize("name", [None, "", "../7", {"email": "dana@example.com"}, "dana@example.com", True])
+def test_an_order_whose_name_is_none_is_not_called_by_it(name: object) -> None:
+    """It would stand in logs, and in the addresses of requests."""
+    raw = _one_order(msgspec.Raw(msgspec.json.encode({"id": name, "status": []})))
+    [node] = read_nodes([msgspec.Raw(msgspec.json.encode({"__typename": "Order", "id": name}))])
+    for made in (woocommerce.normalise(raw, utc), shopify.normalise(node)):
+        assert isinstance(made, Broken)
+        assert made.order_id == NAMELESS
 
 
 def test_an_amount_that_would_fill_memory_is_no_amount() -> None:

@@ -151,7 +151,19 @@ def upgrade() -> None:
         sa.Column("order_id", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("at", tables.Utc(timezone=True), nullable=False),
+        sa.Column("look_at", tables.Utc(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("store", "order_id", name=op.f("pk_quarantine")),
+    )
+    op.create_table(
+        "channels",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("until", tables.Utc(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("since", tables.Utc(timezone=True), nullable=False),
+        sa.Column("staff_knows", sa.Boolean(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_channels")),
     )
     op.create_table(
         "rules",
