@@ -101,6 +101,7 @@ class Config:
     channels: tuple[ChannelConfig, ...]
     protection: Protection
     webhook_secret: str | None = field(repr=False)
+    require_approval: bool
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -330,6 +331,7 @@ class ConfigKeys(_Keys):
     soft_opt_in: SoftOptIn = Field(default_factory=dict)
     webhook_secret: WebhookSecret | None = None
     metrics: Annotated[MetricsKeys | None, _METRICS] = None
+    require_approval: bool = False
     heartbeat: Annotated[SecretStr | None, AfterValidator(lambda url: url and _heartbeat(url))] = None
 
 
@@ -375,6 +377,7 @@ def load_config(file: Path, environ: Mapping[str, str], problems: list[Problem])
             keys.unsubscribe,
         ),
         webhook_secret=keys.webhook_secret.get_secret_value() if keys.webhook_secret is not None else None,
+        require_approval=keys.require_approval,
     )
 
 
