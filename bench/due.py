@@ -63,7 +63,7 @@ def _row(number: int) -> dict[str, object]:
         "due_at": due_at,
         "backfilled": False,
         "at": NOW,
-        "digest": "0" * 64,
+        "version": "0" * 64,
         "tries": 0,
     }
 

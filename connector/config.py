@@ -105,6 +105,7 @@ class Config:
     channels: tuple[ChannelConfig, ...]
     protection: Protection
     webhook_secret: SecretStr | None
+    require_approval: bool
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -334,6 +335,7 @@ class ConfigKeys(_Keys):
     soft_opt_in: SoftOptIn = Field(default_factory=dict)
     webhook_secret: WebhookSecret | None = None
     metrics: Annotated[MetricsKeys | None, _METRICS] = None
+    require_approval: bool = False
     heartbeat: Annotated[SecretStr | None, AfterValidator(lambda url: url and _heartbeat(url))] = None
 
 
@@ -386,6 +388,7 @@ def _understood(document: Document, file: Path, environ: Mapping[str, str], prob
             keys.unsubscribe,
         ),
         webhook_secret=keys.webhook_secret,
+        require_approval=keys.require_approval,
     )
 
 

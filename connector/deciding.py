@@ -89,7 +89,7 @@ def _good_time(connection: sa.Connection, shop: Shop, row: Followup, now: dateti
     """When an action that may go now is within the hours that its rule keeps."""
     known = orders.load(connection, shop.id, [row.order_id])[row.order_id]
     for active in shop.rules:
-        for step in active.rule.steps:
+        for step in active.by(row.version).steps:
             if (active.rule.id, step.id) == (row.rule, row.step):
                 return good_time_of(step, known.order, now, shop.calendar, shop.protection.quiet)
     return now

@@ -19,7 +19,7 @@ from connector.people import addresses_in, marks
 from connector.privacy import why_not_written_to
 from connector.reaching import reach
 from connector.shop import Shop
-from connector.store import followups, ledger, orders, stores, suppressions
+from connector.store import followups, ledger, orders, stores, suppressions, versions
 from connector.store.followups import Followup
 from connector.store.orders import Known
 from connector.store.stores import Pause, StoreState
@@ -84,6 +84,8 @@ class Story:
     changed_later: int
     unwritable: Mapping[str, str]
     nexts: tuple[Next, ...]
+    outdated: Mapping[tuple[str, str], datetime]
+    """By rule and version, since when a version was in force that is so no more."""
 
 
 def story_of(
@@ -113,6 +115,7 @@ def story_of(
         sum(row.at > at for row in of_order),
         unwritable,
         tuple(sorted(_nexts(look, told), key=lambda each: each.at)),
+        versions.outdated(connection, shop.id),
     )
 
 

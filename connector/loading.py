@@ -14,7 +14,7 @@ from connector.channel_keys import PLATFORM
 from connector.config import Config, StoreConfig, load_config, places, shown
 from connector.reading import Unfit, files_of, read_text, unfit
 from rules.document import Problem
-from rules.loader import load_rules
+from rules.loader import load_rule, load_rules
 from rules.protection import good_time
 from rules.rule import Rule, Step
 from rules.timing import Window, parse_window
@@ -97,12 +97,30 @@ def _load(
         sources,
         actions={kind.name: kind.spec for kind in known_actions().values()},
         channels=channels,
-        windows={"business_hours": hours} if hours is not None else {},
+        windows=_windows(hours),
         templates=templates,
         templates_dir=shown(template_folder),
     )
     problems += found
     return rules
+
+
+def recall(loaded: Loaded, store: StoreConfig, source: str) -> Rule | list[Problem]:
+    """A rule from its `source`, as it was loaded once; or why it does not fit the configuration any more."""
+    found = load_rule(
+        source,
+        actions={kind.name: kind.spec for kind in known_actions().values()},
+        channels=loaded.config.ways,
+        windows=_windows(store.calendar.business_hours),
+        templates=loaded.templates,
+    )
+    problems = found if isinstance(found, list) else list(_checks(loaded.config, store, (found,)))
+    return problems or found
+
+
+def _windows(hours: Window | None) -> dict[str, Window]:
+    """What rules may call by name."""
+    return {"business_hours": hours} if hours is not None else {}
 
 
 def _rule_texts(patterns: Sequence[str], problems: list[Problem]) -> dict[str, str]:

@@ -118,5 +118,5 @@ def _planned(order: Order, person: str, wanted: Wanted, kind: str, now: datetime
         "expires_at": wanted.expires_at,
         "backfilled": wanted.backfilled,
         "at": now,
-        "digest": wanted.rule.digest,
+        "version": wanted.rule.version,
     }

@@ -66,7 +66,10 @@ class Shop:
         return frozenset(
             active.rule.id
             for active in self.rules
-            if active.rule.once_per == "customer" or active.rule.cooldown is not None
+            if any(
+                rule.once_per == "customer" or rule.cooldown is not None
+                for rule in (active.rule, *active.earlier.values())
+            )
         )
 
     @property

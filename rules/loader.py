@@ -37,12 +37,11 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A rule that is being read: the names that its actions have provided so far, and the templates they use."""
+    """A rule that is being read, and the names that its actions have provided so far."""
 
     document: Document
     known: _Known
     provided: set[str] = field(default_factory=set)
-    used: set[str] = field(default_factory=set)
 
     def problem(self, path: Path, message: str, *, key: bool = False) -> None:
         self.known.problems.append(self.document.problem(path, message, key=key))
@@ -76,6 +75,21 @@ def load_rules(
     for name in templates:
         known.problems.extend(_mistakes_in(name, PROVIDED, known))
     return tuple(rules), sorted(set(known.problems))
+
+
+def load_rule(
+    source: str,
+    *,
+    actions: Mapping[str, type[ActionSpec]],
+    channels: Collection[str],
+    windows: Mapping[str, Window],
+    templates: Templates,
+) -> Rule | list[Problem]:
+    """A rule from the `source` of one that was loaded before; or why it does not fit what is known by now."""
+    known = _Known(actions, channels, windows, templates, "templates", [])
+    document = parse(f'{{"rules": [{source}]}}', "as it was")  # JSON is YAML
+    rule = _rule(_Draft(document, known), ("rules", 0), json.loads(source))
+    return rule if rule is not None else sorted(set(known.problems))
 
 
 def _entries(data: object, key: str) -> list[tuple[int, object]]:
@@ -115,7 +129,6 @@ def _rule(draft: _Draft, path: Path, data: object) -> Rule | None:
     steps = _steps(draft, path, data)
     if spec is None or len(problems) > before:
         return None
-    templates = {name: draft.known.templates[name] for name in draft.used}
     return Rule(
         id=spec.id,
         name=spec.name or spec.id,
@@ -132,8 +145,10 @@ def _rule(draft: _Draft, path: Path, data: object) -> Rule | None:
         holdout=spec.holdout,
         priority=spec.priority,
         urgent=spec.urgent,
+        in_flight=spec.in_flight,
         was=spec.was,
-        digest=_digest(data, steps, templates),
+        version=_version(data, steps),
+        source=json.dumps(data, ensure_ascii=False),
         where=f"{document.file}:{document.mark(path).line}",
     )
 
@@ -265,7 +280,6 @@ def _check_marked(draft: _Draft, path: Path, spec: ActionSpec) -> None:
             hint = did_you_mean(name, known.channels) or f"; there are {', '.join(sorted(known.channels))}"
             draft.problem(document.known_part((*path, *where)), f"there is no channel '{name}'{hint}")
     for where, name in marked(spec, Mark.TEMPLATE):
-        draft.used.add(name)
         if not known.templates.get(name):
             hint = did_you_mean(name, known.templates.keys() - {name})
             message = f"there is no template '{name}'{hint or f'; write {known.templates_dir}/{name}/en.md'}"
@@ -296,31 +310,31 @@ def _mistakes_in(name: str, provided: Collection[str], known: _Known) -> Iterato
         yield from check_message(text, f"{known.templates_dir}/{name}/{locale}.md", provided)
 
 
-# --- digest -----------------------------------------------------------------------------------------------
+# --- version ----------------------------------------------------------------------------------------------
 
-_NOT_WHAT_IT_DOES = frozenset({"id", "name", "enabled", "was"})
-_IN_STEPS = frozenset({"steps", "actions", "wait", "send_between"})
+_NOT_WHAT_IT_DOES = frozenset({"id", "name", "enabled", "in_flight", "was"})
+_IN_STEPS = frozenset({"steps", *_SHORT_FORM})
 
 
-def _digest(data: Mapping[str, object], steps: Sequence[Step], templates: Templates) -> str:
-    """SHA-256 over what the rule does, whichever form it is written in, and the templates that it uses.
+def _version(data: Mapping[str, object], steps: Sequence[Step]) -> str:
+    """SHA-256 over what the rule does, whichever form it is written in.
 
     How far back it reaches stands behind a '+', so that two rules can be told to do the same but for that.
     """
     reach = f"+{data['backfill']}" if "backfill" in data else ""
+    entries = [entry for _, entry in _entries(data, "steps")] or [data]
     content = {
         "rule": {name: data[name] for name in data.keys() - _NOT_WHAT_IT_DOES - _IN_STEPS - {"backfill"}},
         "steps": [
             {
                 "id": step.id,
                 "wait": str(step.wait),
-                "send_between": str(step.send_between),
+                "send_between": written.get("send_between") if isinstance(written, Mapping) else None,
                 "actions": [
                     {action.kind: action.spec.model_dump(mode="json", exclude_unset=True)} for action in step.actions
                 ],
             }
-            for step in steps
+            for step, written in zip(steps, entries, strict=True)
         ],
-        "templates": templates,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest() + reach

@@ -56,12 +56,18 @@ BOOKED_LATE = timedelta(days=1)
 @dataclass(frozen=True, slots=True)
 class Active:
     """A rule as it stands in one store: `since` is when it was switched on there, `first_id` the id that it had first,
-    if not the one that it has.
+    if not the one that it has. `earlier` is the rule as it was, by version, for those versions by which somebody is to
+    go on.
     """
 
     rule: Rule
     since: datetime
     first_id: str | None = None
+    earlier: Mapping[str, Rule] = field(default_factory=dict)
+
+    def by(self, version: str | None) -> Rule:
+        """The rule for whom it has begun by this version; the latest for whom it has not begun."""
+        return self.rule if version is None else self.earlier.get(version, self.rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class Deed:
     `final` deeds are never planned again. `at` is when the state was reached, `event_at` when what it follows up
     happened. `order_id` is the order it was for, `number` what people call that order; `action` counts from 1.
     `held_out` stands for all that the rule would have done for somebody who gets nothing of it.
+    `version` is that of the rule by which it was planned last.
     """
 
     rule: str
@@ -85,6 +92,7 @@ class Deed:
     at: datetime
     event_at: datetime
     held_out: bool = False
+    version: str = ""
 
 
 class Facts(NamedTuple):
@@ -173,6 +181,7 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
     entries = entries_of(facts, journal)
     happened = {kind for kind, _ in entries}
     for active in rules:
+        active = _as_begun(active, facts)
         if _kind(active.rule) not in happened:
             continue
         for verdict in _judge(active, facts, entries, now):
@@ -194,7 +203,7 @@ def explain(facts: Facts, journal: Journal, rules: Sequence[Active], now: dateti
     """Every rule's verdict on this order, those that the order never came near included."""
     entries = entries_of(facts, journal)
     for active in rules:
-        yield from _judge(active, facts, entries, now, thorough=True)
+        yield from _judge(_as_begun(active, facts), facts, entries, now, thorough=True)
 
 
 def scene_of(facts: Facts, subject: Subject, journal: Journal, now: datetime) -> Scene:
@@ -240,6 +249,19 @@ def _told_delivery(entries: Entries) -> Event | None:
     """The order's delivery, where that tells of its parcels and not they of it."""
     delivered = entries.get(("order.delivered", None))
     return delivered if delivered is not None and delivered.source not in (ASSUMED, BY_PARCELS.source) else None
+
+
+def _as_begun(active: Active, facts: Facts) -> Active:
+    """The rule by the version with which it has begun for this order, or its customer; by the latest if it has not."""
+    if not active.earlier:
+        return active
+    customer = f"customer:{facts.person}"
+    begun = (
+        deed.version
+        for deed in facts.deeds
+        if deed.rule == active.rule.id and (deed.order_id == facts.order.id or deed.subject == customer)
+    )
+    return replace(active, rule=active.by(next(begun, None)))
 
 
 # One rule on one subject --------------------------------------------------------------------------------------
@@ -423,7 +445,7 @@ def _progress(rule: Rule, subject: Subject, deeds: Sequence[Deed]) -> _Progress:
         if deed.rule == rule.id and deed.subject == subject.key and not _is_dropped(deed, steps.get(deed.step)):
             of_step.setdefault(deed.step, []).append(deed)
     if not of_step:
-        return _Progress(rule.steps[0])
+        return _Progress(next(iter(rule.steps), None))  # a rule that has come to its end has no steps
     settled = [deed for its in of_step.values() if all(map(_is_settled, its)) for deed in its]
     # A step that the rule no longer has was where it was when it was planned: nothing up to there is done again.
     passed = max((steps.get(deed.step, deed).position for deed in settled), default=0)

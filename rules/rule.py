@@ -12,6 +12,7 @@ from rules.conditions import Conditions
 from rules.timing import Duration, Window
 
 OncePer = Literal["order", "customer", "shipment", "line_item"]
+InFlight = Literal["follow", "keep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,10 @@ class Rule:
 
     `backfill` is how far back from being switched on the rule may reach (True: without limit).
     Of messages that are due at the same time, those of a higher `priority` go first; an `urgent` rule's need not keep
-    an hour's distance. `holdout` is the share of its people who get nothing, for comparison. `digest` changes when
-    anything that the rule does changes; before its '+' stands all but `backfill`. `where` is `file:line`.
+    an hour's distance. `holdout` is the share of its people who get nothing, for comparison. `in_flight` says whether
+    an edit reaches those for whom the rule has begun (`follow`), or lets them go on as they began (`keep`). `version`
+    changes when anything that the rule does changes; before its '+' stands all but `backfill`. `source` is the rule as
+    it was written, as JSON, and `where` is `file:line`.
     """
 
     id: str
@@ -63,6 +66,8 @@ class Rule:
     holdout: Fraction | None = None
     priority: int = 0
     urgent: bool = False
+    in_flight: InFlight = "follow"
     was: str | None = None
-    digest: str = ""
+    version: str = ""
+    source: str = ""
     where: str = ""

@@ -29,7 +29,7 @@ from rules.conditions import FIELDS, META, OPERATORS
 from rules.document import Path
 from rules.events import PARCEL_TRIGGERS, STATUS, TRIGGERS
 from rules.holdout import parse_share
-from rules.rule import OncePer
+from rules.rule import InFlight, OncePer
 from rules.timing import Duration, parse_duration
 from rules.validation import did_you_mean, known_version
 
@@ -207,6 +207,9 @@ class RuleSpec(Strict):
         0, ge=-1000, le=1000, description="Of messages that are due at the same time, the higher goes first."
     )
     urgent: bool = Field(False, description="true: need not keep an hour's distance from other messages on the order.")
+    in_flight: InFlight = Field(
+        "follow", description="Whom an edit leaves alone. keep: those for whom the rule has begun go on as they began."
+    )
     was: Slug | None = Field(None, description="The id that this rule had before it was renamed.")
 
     @property

@@ -184,7 +184,7 @@ class Story(RuleBasedStateMachine):
     @invariant()
     def what_is_final_stays(self) -> None:
         for row in self.stage.rows():
-            now = (row.state, row.at, row.reason, row.result, row.digest, row.due_at)
+            now = (row.state, row.at, row.reason, row.result, row.version, row.due_at)
             if row.id in self.final:
                 assert self.final[row.id] == now, f"{row.kind} of order {row.order_id} was final, and has changed"
             if row.final or row.state in ("done", "failed"):

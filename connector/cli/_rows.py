@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, tzinfo
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from types import MappingProxyType
 
+import sqlalchemy as sa
 from rich.console import Group
 
 from connector.cli._clients import Clients
 from connector.cli._screen import clean, iso, local, table
 from connector.loading import Loaded
+from connector.store import versions
 from connector.store.followups import Followup
 
 Found = list[tuple[Loaded, Followup]]
+
+AWAITS_APPROVAL = (
+    "The rules on disk were edited and await your approval; until then all goes on by those before. "
+    "See 'aftersale plan'."
+)
+
+
+VERSION_SHOWN = 8
+"""So much of a rule's version tells it from the others."""
 
 
 def row_json(row: Followup) -> dict[str, object]:
@@ -23,6 +36,7 @@ def row_json(row: Followup) -> dict[str, object]:
         "store": row.store,
         "order": row.number,
         "rule": row.rule,
+        "version": row.version[:VERSION_SHOWN],
         "step": row.position,
         "action": row.kind,
         "channel": row.channel,
@@ -39,8 +53,25 @@ def rows_json(clients: Clients, found: Found) -> list[dict[str, object]]:
     return [clients.labelled(loaded, row_json(row)) for loaded, row in found]
 
 
-def rows_table(clients: Clients, found: Found, *, when: str, with_state: bool) -> Group:
-    """The rows for people, in 80 columns: times in the store's zone, which is named below."""
+Outdated = Mapping[tuple[Path, str, str, str], datetime]
+"""By config file, store, rule and version, since when a version was in force that is so no more."""
+
+
+def outdated_versions(connection: sa.Connection, loaded: Loaded) -> Outdated:
+    """Those of all stores of a client."""
+    return {
+        (loaded.config.file, store.id, *of): since
+        for store in loaded.config.stores
+        for of, since in versions.outdated(connection, store.id).items()
+    }
+
+
+def rows_table(
+    clients: Clients, found: Found, *, when: str, with_state: bool, outdated: Outdated = MappingProxyType({})
+) -> Group:
+    """The rows for people, in 80 columns: times in the store's zone, which is named below. Of rows by a version of a
+    rule that is `outdated`, since when that was in force is told, too.
+    """
     zones = {zone_of(loaded, row.store) for loaded, row in found}
     several_zones = len(zones) > 1
     several_stores = clients.several or len({row.store for _, row in found}) > 1
@@ -53,10 +84,16 @@ def rows_table(clients: Clients, found: Found, *, when: str, with_state: bool) -
         time = local(row.due_at if row.state == "pending" else row.at, zone)
         store = f"{clients.name(loaded)}/{row.store}" if clients.several else row.store
         cells = [str(row.id), f"{time} ({zone})" if several_zones else time, *[store] * several_stores]
-        cells += [clean(row.number), f"{row.rule}, step {row.position}: {action_of(row)}"]
+        since = outdated.get((loaded.config.file, row.store, row.rule, row.version))
+        cells += [clean(row.number), f"{row.rule}{as_of(since, zone)}, step {row.position}: {action_of(row)}"]
         cells += [_state(row)] if with_state else [clean(row.reason)] * len(last)
         made.add_row(*cells)
     return Group(made) if several_zones else Group(made, f"Times are {next(iter(zones))}.")
+
+
+def as_of(since: datetime | None, zone: tzinfo) -> str:
+    """What to say of a version of a rule that is not in force any more."""
+    return "" if since is None else f" (as of {local(since, zone)})"
 
 
 def _state(row: Followup) -> str:

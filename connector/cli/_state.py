@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.exc import DBAPIError
 
+from connector.approval import in_force
 from connector.cli._clients import Clients
 from connector.cli._exits import Exit, Stop
 from connector.config import StoreConfig, shown
 from connector.loading import Loaded
-from connector.opening import make_adapter
+from connector.opening import active_rules, make_adapter
 from connector.shop import Clock, Shop
 from connector.staff import Staff
 from connector.store import database as state
@@ -20,7 +22,6 @@ from connector.store import stores
 from connector.store.database import Database, open_database, secret_of
 from connector.store.errors import StateError, in_words
 from connector.store.followups import Followup
-from rules.planner import Active
 
 
 def now() -> datetime:
@@ -68,17 +69,15 @@ def known_shop(loaded: Loaded, store: StoreConfig, database: Database, clock: Cl
     with database.read() as connection:
         state = stores.load(connection, store.id)
         known = stores.load_rules(connection, store.id)
+        loaded = in_force(connection, loaded)
+        active = active_rules(connection, loaded, store, clock())
     behind = timedelta(seconds=max(0.0, -(state.skew or 0.0)))
     return Shop(
         config=store,
         adapter=make_adapter(store, clock),
         database=database,
         secret=secret_of(database),
-        rules=tuple(
-            Active(rule, known[rule.id].since - behind, known[rule.id].first_id)
-            for rule in loaded.rules[store.id]
-            if rule.id in known
-        ),
+        rules=tuple(replace(each, since=each.since - behind) for each in active if each.rule.id in known),
         calendar=store.calendar,
         ladders=store.ladders,
         staff=Staff(loaded.config.staff),

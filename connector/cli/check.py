@@ -66,12 +66,18 @@ def check(
 
 
 def _compare_with_state(clients: Clients) -> None:
-    """A rule that reaches back may be an old one under a new name: only the state can tell. Raises Stop if so."""
+    """A rule that reaches back may be an old one under a new name, and one that lets people go on as they began may
+    have been what fits no more: only the state can tell. Raises Stop if so.
+    """
     for loaded in clients.loaded:
         if any(rule.backfill is not None for rules in loaded.rules.values() for rule in rules):
-            from connector.cli._twins import refuse_twins
+            from connector.cli._remembered import refuse_twins
 
             refuse_twins(loaded)
+        if any(rule.in_flight == "keep" for rules in loaded.rules.values() for rule in rules):
+            from connector.cli._remembered import refuse_misfits
+
+            refuse_misfits(loaded)
 
 
 def _text_messages(loaded: Loaded) -> tuple[Sequence[Length], Sequence[Trouble]]:
@@ -164,11 +170,11 @@ def _show(screen: Console, loaded: Loaded, lengths: Sequence[Length]) -> None:
 
 def _same_rules(loaded: Loaded) -> dict[tuple[str, ...], tuple[Rule, ...]]:
     """The rules by the stores that have them: what differs is only how they read a store's hours."""
-    stores: dict[tuple[str, ...], tuple[Rule, ...]] = {}
-    for rules in dict.fromkeys(tuple(rule.digest for rule in each) for each in loaded.rules.values()):
-        names = [id_ for id_, each in loaded.rules.items() if tuple(rule.digest for rule in each) == rules]
-        stores[tuple(names)] = loaded.rules[names[0]]
-    return stores
+    names: dict[tuple[tuple[str, ...], ...], list[str]] = {}
+    for name, rules in loaded.rules.items():
+        alike = tuple((rule.version, *(str(step.send_between) for step in rule.steps)) for rule in rules)
+        names.setdefault(alike, []).append(name)
+    return {tuple(each): loaded.rules[each[0]] for each in names.values()}
 
 
 def _steps(rule: Rule, via: tuple[str, ...]) -> str:

@@ -15,11 +15,12 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
+from connector.approval import in_force
 from connector.cli._clients import Clients, find_store, load_clients, no_such
 from connector.cli._exits import Exit, Stop
 from connector.cli._moments import moment_of
 from connector.cli._options import CONFIG, AsJson, ConfigPath
-from connector.cli._rows import row_json
+from connector.cli._rows import VERSION_SHOWN, row_json
 from connector.cli._screen import console, iso, print_json
 from connector.cli._state import known_shop, now, state_of
 from connector.cli._story import tree_of
@@ -27,6 +28,7 @@ from connector.config import StoreConfig
 from connector.explaining import Story, Told, story_of
 from connector.lines import lines_in_peace
 from connector.loading import Loaded
+from connector.opening import active_rules
 from connector.shop import Shop
 from connector.store import orders, stores
 from connector.store.database import Database
@@ -92,14 +94,9 @@ def _order_id(connection: sa.Connection, store: StoreConfig, number: str) -> str
 
 def _active(connection: sa.Connection, loaded: Loaded, store: StoreConfig) -> list[Active]:
     """The rules as the state knows them; one that it does not know yet would be switched on now."""
-    known = stores.load_rules(connection, store.id)
     behind = timedelta(seconds=max(0.0, -(stores.load(connection, store.id).skew or 0.0)))
-    active = []
-    for rule in loaded.rules[store.id]:
-        before = known.get(rule.id)
-        since = before.since if before is not None else now()
-        active.append(Active(rule, since - behind, before.first_id if before is not None else None))
-    return active
+    active = active_rules(connection, in_force(connection, loaded), store, now())
+    return [replace(each, since=each.since - behind) for each in active]
 
 
 def _of_rule(story: Story, rule: str) -> Story:
@@ -182,6 +179,7 @@ def _unrecorded(story: Story, told: Told) -> list[dict[str, object]]:
             "store": story.state.id,
             "order": story.known.order.number,
             "rule": wanted.rule.id,
+            "version": wanted.rule.version[:VERSION_SHOWN],
             "step": wanted.step.position,
             "action": action.kind,
             "channel": None,

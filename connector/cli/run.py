@@ -21,10 +21,11 @@ from typing import Annotated, Literal
 import typer
 from pydantic import SecretStr
 
+from connector.cli._bars import progress_bars
 from connector.cli._clients import Clients, find_store, load_clients
 from connector.cli._exits import Exit, Stop, Trouble, worst
 from connector.cli._options import CONFIG, AsJson, ConfigPath
-from connector.cli._rows import Found, rows_json, rows_table
+from connector.cli._rows import AWAITS_APPROVAL, Found, rows_json, rows_table
 from connector.cli._screen import clean, console, count, print_json
 from connector.cli._state import now, state_errors
 from connector.config import Mode, shown
@@ -32,7 +33,6 @@ from connector.cycle import Report, run_cycle
 from connector.heartbeat import beat
 from connector.loading import Loaded
 from connector.opening import Client, MakeAdapter, make_adapter, open_client
-from connector.poller import Progress
 from connector.shop import Shop
 from connector.staff import Staff
 from connector.store import followups
@@ -124,12 +124,13 @@ def _open(loaded: Loaded, scratch: Path, make_adapter: MakeAdapter = make_adapte
 @dataclass(frozen=True, slots=True)
 class Done:
     """What one run did: the report of each store by name, the actions that now wait for a person, and, in dry
-    mode, those that would have been done.
+    mode, those that would have been done. `awaits_approval` tells that rules on disk wait, too.
     """
 
     reports: dict[str, Report]
     held: int
     would_do: Found
+    awaits_approval: bool
 
     def total(self, what: str) -> int:
         return sum(getattr(report.tally, what) for report in self.reports.values())
@@ -137,7 +138,9 @@ class Done:
     @property
     def code(self) -> Exit:
         failed = any(report.error for report in self.reports.values()) or self.total("failed") or self.total("unknown")
-        return worst([Exit.FAILED if failed else Exit.WELL, Exit.AWAITS if self.held else Exit.WELL])
+        return worst(
+            [Exit.FAILED if failed else Exit.WELL, Exit.AWAITS if self.held or self.awaits_approval else Exit.WELL]
+        )
 
 
 COUNTS = ("planned", "done", "skipped", "held", "failed")
@@ -207,7 +210,7 @@ def _cycle_all(
     began = now()
     shops = [(client.loaded, shop) for client in opened for shop in client.shops]
     names = [_name(clients, loaded, shop) for loaded, shop in shops]
-    with _progress(names) as bars, ThreadPoolExecutor(len(shops)) as pool:
+    with progress_bars(names) as bars, ThreadPoolExecutor(len(shops)) as pool:
 
         def cycle(number: int) -> Report:
             loaded, shop = shops[number]
@@ -216,7 +219,8 @@ def _cycle_all(
 
         reports = dict(zip(names, pool.map(cycle, range(len(shops))), strict=True))
     held = sum(_held(client, began) for client in opened)
-    return Done(reports, held, [row for client in opened for row in _would_do(client, began)])
+    would_do = [row for client in opened for row in _would_do(client, began)]
+    return Done(reports, held, would_do, any(client.awaits_approval for client in opened))
 
 
 def _name(clients: Clients, loaded: Loaded, shop: Shop) -> str:
@@ -230,26 +234,6 @@ def _beat(clients: Clients, opened: Sequence[Client], done: Done) -> None:
         url = client.loaded.config.heartbeat
         if url is not None and client.mode != "dry" and not any(report.error for report in reports):
             beat(url)
-
-
-@contextmanager
-def _progress(names: Sequence[str]) -> Iterator[list[Progress | None]]:
-    """A bar for each store, where a person watches."""
-    if not sys.stderr.isatty():
-        yield [None] * len(names)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("orders"))
-    with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bars:
-
-        def bar(name: str) -> Progress:
-            task = bars.add_task(name, total=None)
-            return lambda done, total: bars.update(task, completed=done, total=total)
-
-        yield [bar(name) for name in names]
 
 
 def _held(client: Client, began: datetime) -> int:
@@ -269,6 +253,7 @@ def _would_do(client: Client, since: datetime) -> Found:
 def _result(clients: Clients, opened: Sequence[Client], done: Done) -> dict[str, object]:
     stores = {name: {"changed": report.changed, "error": report.error} for name, report in done.reports.items()}
     result: dict[str, object] = {"stores": stores, **{what: done.total(what) for what in COUNTS}}
+    result["awaits_approval"] = done.awaits_approval
     if any(client.mode == "dry" for client in opened):
         result["would_do"] = rows_json(clients, done.would_do)
     return result
@@ -296,6 +281,8 @@ def _show(clients: Clients, opened: Sequence[Client], done: Done, *, stopped: bo
     if done.held and not dry:
         verb = "waits" if done.held == 1 else "wait"
         screen.print(f"{count(done.held, 'action')} {verb} for you: see 'aftersale status'.")
+    if done.awaits_approval:
+        screen.print(AWAITS_APPROVAL)
     if done.total("failed"):
         screen.print("What failed, and why: 'aftersale history'.")
 

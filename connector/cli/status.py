@@ -1,6 +1,7 @@
 """How each store is, and what waits for you.
 
-Exit code 1 if a store is in trouble or lags, or a channel rests after trouble, 4 if something is held for a person.
+Exit code 1 if a store is in trouble or lags, or a channel rests after trouble, 4 if something is held for a person, or
+edited rules await approval.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.padding import Padding
 
+from connector.approval import awaits_approval
 from connector.cli._clients import Clients, load_clients
 from connector.cli._exits import Exit, worst
 from connector.cli._options import CONFIG, AsJson, ConfigPath
-from connector.cli._rows import by_rule, rows_json, rows_table
+from connector.cli._rows import AWAITS_APPROVAL, by_rule, rows_json, rows_table
 from connector.cli._screen import ago, clean, console, count, iso, local, print_json
 from connector.cli._state import exists, now, state_of
 from connector.config import StoreConfig
@@ -47,6 +49,7 @@ class Status:
     pauses: Sequence[Pause] = ()
     vitals: Vitals | None = None
     ailments: Sequence[str] = ()
+    awaits_approval: bool = False
 
     @property
     def next_poll_at(self) -> datetime | None:
@@ -82,7 +85,7 @@ def status(config: ConfigPath = CONFIG, as_json: AsJson = False) -> Exit:
             _show(screen, clients, each)
     codes = [clients.code]
     codes += [Exit.FAILED for each in found if each.is_in_trouble]
-    codes += [Exit.AWAITS for each in found if each.held]
+    codes += [Exit.AWAITS for each in found if each.held or each.awaits_approval]
     return worst(codes)
 
 
@@ -103,6 +106,7 @@ def _status(name: str, loaded: Loaded, store: StoreConfig) -> Status:
             pauses=stores.paused(connection, store.id),
             vitals=vitals,
             ailments=ailments(vitals, store.poll_every, now()),
+            awaits_approval=awaits_approval(connection, loaded),
         )
 
 
@@ -125,6 +129,7 @@ def _as_json(clients: Clients, each: Status) -> dict[str, object]:
         "quarantined": [{"id": id_, "reason": why, "at": iso(at)} for id_, why, at in each.quarantined],
         "counts": {name: (each.counts or {}).get(name, 0) for name in STATES},
         "held": rows_json(clients, [(each.loaded, row) for row in each.held]),
+        "awaits_approval": each.awaits_approval,
         "paused": [{"store": pause.store, "rule": pause.rule, "since": iso(pause.since)} for pause in each.pauses],
         "channels": [
             {
@@ -165,6 +170,8 @@ def _show(screen: Console, clients: Clients, each: Status) -> None:
         screen.print(Padding(f"Order {clean(id_)} cannot be understood and is left alone: {clean(why)}", (0, 0, 0, 2)))
     if len(each.quarantined) > SHOWN:
         screen.print(f"  … and {len(each.quarantined) - SHOWN:,} more.")
+    if each.awaits_approval:
+        screen.print(Padding(AWAITS_APPROVAL, (0, 0, 0, 2)), style="yellow")
     if each.held:
         _show_held(screen, clients, each)
     screen.print()

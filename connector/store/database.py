@@ -36,6 +36,8 @@ class Kind(Protocol):
 
     def locked(self, url: str) -> AbstractContextManager[None]: ...
 
+    def copy_to(self, url: str, path: Path) -> bool: ...
+
     def back_up(self, url: str, revision: str) -> Path | None: ...
 
     def cleanse(self, engine: sa.Engine) -> None: ...
@@ -53,6 +55,7 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
+        self._url = url
         kind = self._kind = _kind(url)
         self._engine = kind.engine(url, durable=False)
         self._durable_engine = kind.engine(url, durable=True)
@@ -75,6 +78,8 @@ class Database:
 
     def copy_to(self, path: Path) -> Database:
         """The same state in an SQLite file, to be tried on and thrown away."""
+        if self._kind.copy_to(self._url, path):
+            return open_database(f"sqlite:///{path}")
         copy = open_database(f"sqlite:///{path}")
         with self._engine.connect() as source, copy.write() as target:
             for table in tables.metadata.sorted_tables:

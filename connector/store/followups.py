@@ -52,7 +52,7 @@ class Followup:
     expires_at: datetime | None
     backfilled: bool
     at: datetime
-    digest: str
+    version: str
     tries: int
     intent: bytes | None
     intent_at: datetime | None
@@ -81,6 +81,7 @@ class Followup:
             at=self.at,
             event_at=self.event_at,
             held_out=self.held_for == HOLDOUT,
+            version=self.version,
         )
 
 
@@ -177,6 +178,17 @@ def in_state(
     if limit is None:
         return _read(connection, query.order_by(column, followups.c.id))
     return _read(connection, query.order_by(column.desc(), followups.c.id.desc()).limit(limit))[::-1]
+
+
+def planned(connection: sa.Connection, store: str, rules: Collection[str]) -> list[Followup]:
+    """What is planned of these rules in a store."""
+    chosen = (followups.c.store == store, followups.c.state == sa.literal_column("'pending'"))
+    return _read(connection, _rows(*chosen, followups.c.rule.in_(rules)).order_by(followups.c.id))
+
+
+def leave_out_others(connection: sa.Connection, store: str, rules: Collection[str]) -> None:
+    """Drop what other rules have recorded: of a copy of the state, in which they are of no interest."""
+    connection.execute(sa.delete(followups).where(followups.c.store == store, followups.c.rule.not_in(rules)))
 
 
 def something_to_do(connection: sa.Connection, store: str, now: datetime) -> bool:

@@ -153,6 +153,12 @@ def to_ask(connection: sa.Connection, store: str, now: datetime, limit: int) -> 
     return list(connection.scalars(query.order_by(orders.c.ask_at).limit(limit)))
 
 
+def to_ask_count(connection: sa.Connection, store: str, now: datetime) -> int:
+    """How many orders have a plan that may have changed by time alone."""
+    query = sa.select(sa.func.count()).where(orders.c.store == store, orders.c.ask_at <= now)
+    return connection.scalar(query) or 0
+
+
 def set_ask_at(connection: sa.Connection, store: str, order_id: str, ask_at: datetime | None) -> None:
     """When to plan this order again."""
     connection.execute(sa.update(orders).where(orders.c.store == store, orders.c.id == order_id).values(ask_at=ask_at))

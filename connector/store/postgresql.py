@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,6 +33,11 @@ def exists(url: str) -> bool:
 
 def create(url: str) -> None:
     """The database itself is its owner's to make."""
+
+
+def copy_to(url: str, path: Path) -> bool:
+    """A database is no file that could be copied as a whole."""
+    return False
 
 
 def engine(url: str, *, durable: bool) -> sa.Engine:

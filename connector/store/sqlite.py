@@ -68,6 +68,17 @@ def engine(url: str, *, durable: bool) -> sa.Engine:
     return made
 
 
+def copy_to(url: str, path: Path) -> bool:
+    """Copy the state, as it is at one moment, into a new file for its owner alone; false where it is no file."""
+    source = _path(url)
+    if source is None:
+        return False
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+    with closing(sqlite3.connect(source, timeout=PATIENCE)) as original, closing(sqlite3.connect(path)) as copy:
+        original.backup(copy)
+    return True
+
+
 def back_up(url: str, revision: str) -> Path | None:
     """Copy the state before it is migrated to this revision, beside its file, and for its owner alone; the latest
     copies are kept. Raises StateError where there is no room for it.
@@ -78,9 +89,7 @@ def back_up(url: str, revision: str) -> Path | None:
     copy = path.with_name(f"{path.name}.before-{revision}.bak")
     begun = copy.with_name(f"{copy.name}.part")
     try:
-        os.close(os.open(begun, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
-        with closing(sqlite3.connect(path, timeout=PATIENCE)) as source, closing(sqlite3.connect(begun)) as target:
-            source.backup(target)
+        copy_to(url, begun)
         begun.replace(copy)
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):

@@ -21,7 +21,8 @@ EVERY = "*"
 class StoreState:
     """A store's row. `baseline_at` is on the store's clock: what it had by then is the past. `checkout_cursor` is how
     far abandoned checkouts were read, where they are a walk of their own. `refused_at` is when the store last turned us
-    away, the staff having been told, `tidied_at` when it was last looked for data that are kept too long.
+    away, the staff having been told, `tidied_at` when it was last looked for data that are kept too long. `planned_by`
+    is a mark of the store's hours, and of whatever else but the rules is planned by.
     """
 
     id: str
@@ -40,6 +41,7 @@ class StoreState:
     skew: float | None = None
     refused_at: datetime | None = None
     tidied_at: datetime | None = None
+    planned_by: str | None = None
 
     @property
     def past_until(self) -> datetime | None:
@@ -83,7 +85,7 @@ class RuleState:
     """
 
     rule: str
-    digest: str
+    version: str
     enabled: bool
     since: datetime
     first_id: str
@@ -91,7 +93,7 @@ class RuleState:
 
 def load_rules(connection: sa.Connection, store: str) -> dict[str, RuleState]:
     """The rules that were last loaded for this store, by id."""
-    query = sa.select(rules.c.rule, rules.c.digest, rules.c.enabled, rules.c.since, rules.c.first_id)
+    query = sa.select(rules.c.rule, rules.c.version, rules.c.enabled, rules.c.since, rules.c.first_id)
     return {row.rule: RuleState(*row) for row in connection.execute(query.where(rules.c.store == store))}
 
 
@@ -99,7 +101,7 @@ def save_rule(connection: sa.Connection, store: str, rule: RuleState) -> None:
     """Remember a rule as loaded."""
     forget_rule(connection, store, rule.rule)
     values = {
-        "digest": rule.digest,
+        "version": rule.version,
         "enabled": rule.enabled,
         "since": rule.since,
         "first_id": rule.first_id,

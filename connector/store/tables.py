@@ -65,6 +65,7 @@ stores = sa.Table(
     sa.Column("skew", sa.Float),
     sa.Column("refused_at", Utc),
     sa.Column("tidied_at", Utc),
+    sa.Column("planned_by", sa.Text),
 )
 
 orders = sa.Table(
@@ -139,10 +140,23 @@ rules = sa.Table(
     metadata,
     sa.Column("store", sa.Text, primary_key=True),
     sa.Column("rule", sa.Text, primary_key=True),
-    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("since", Utc, nullable=False),
     sa.Column("first_id", sa.Text, nullable=False),
+)
+
+# What a rule was when. `goes_by` is the version by which those go on for whom it began by this one; the `source` is
+# kept for as long as somebody goes by it.
+versions = sa.Table(
+    "versions",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text),
+    sa.Column("goes_by", sa.Text, nullable=False),
+    sa.Column("since", Utc, nullable=False),
 )
 
 pauses = sa.Table(
@@ -180,7 +194,7 @@ followups = sa.Table(
     sa.Column("expires_at", Utc),
     sa.Column("backfilled", sa.Boolean, nullable=False),
     sa.Column("at", Utc, nullable=False),
-    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("intent", sa.LargeBinary),
     sa.Column("intent_at", Utc),

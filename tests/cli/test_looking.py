@@ -14,7 +14,20 @@ import yaml
 
 from tests.cli.conftest import Desk, Shop
 
-KEYS = {"id", "store", "order", "rule", "step", "action", "channel", "state", "reason", "basis", "passed_over"}
+KEYS = {
+    "id",
+    "store",
+    "order",
+    "rule",
+    "version",
+    "step",
+    "action",
+    "channel",
+    "state",
+    "reason",
+    "basis",
+    "passed_over",
+}
 Z = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 

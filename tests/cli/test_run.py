@@ -33,6 +33,7 @@ def test_the_first_run_only_looks(shop: Shop) -> None:
         "skipped": 0,
         "held": 0,
         "failed": 0,
+        "awaits_approval": False,
     }
     assert shop.writes() == []
 

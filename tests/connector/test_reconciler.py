@@ -203,11 +203,11 @@ def test_a_row_that_was_put_off_stays_put_off_until_its_time_moves() -> None:
     shop.see(order())
     (row,) = shop.records.rows.values()
     shop.records.rows[row.id] = replace(row, due_at=NOW + hours(9), reason="put off: the store was down")
-    shop.rule = rule(digest="edited, but for its time")
+    shop.rule = rule(version="edited, but for its time")
     shop.see(order())
     (row,) = shop.records.rows.values()
-    assert (row.digest, row.due_at, row.reason) == (shop.rule.digest, NOW + hours(9), "put off: the store was down")
-    shop.rule = rule(step(1, "2 hours", NOTE), digest="edited")
+    assert (row.version, row.due_at, row.reason) == (shop.rule.version, NOW + hours(9), "put off: the store was down")
+    shop.rule = rule(step(1, "2 hours", NOTE), version="edited")
     shop.see(order())
     (row,) = shop.records.rows.values()
     assert (row.due_at, row.reason) == (NOW + hours(2), None)
@@ -281,13 +281,13 @@ VARIANTS = [
 ]
 NEWS = ("shipment.delivered", "shipment.late", "order.partially_refunded", "checkout.abandoned")
 EDITS = st.builds(
-    lambda steps, once_per, trigger, conditions, enabled, digest: rule(
+    lambda steps, once_per, trigger, conditions, enabled, version: rule(
         *steps,
         once_per=once_per,
         trigger=trigger,
         conditions=compile_conditions(conditions, None, None, []),
         enabled=enabled,
-        digest=digest,
+        version=version,
     ),
     st.sampled_from(VARIANTS),
     st.sampled_from(["order", "order", "customer", "shipment"]),

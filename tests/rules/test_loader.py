@@ -5,16 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from textwrap import dedent
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.loader import load_rules
+from rules.document import Problem
+from rules.loader import load_rule, load_rules
 from rules.rule import Rule
 from rules.schema import ActionSpec, Channels, Span, TemplateName, Text
 from rules.timing import Duration, parse_window
@@ -108,6 +110,7 @@ def test_every_key_finds_its_place() -> None:
         expires_after: 2 days
         backfill: true
         max_per_run: 7
+        in_flight: keep
         was: zero
         conditions: { order.total: { at_least: 50 } }
         stop_if: { order.status: refunded }
@@ -116,7 +119,7 @@ def test_every_key_finds_its_place() -> None:
     )
     assert (found.name, found.enabled, found.once_per, found.was) == ("The one", False, "line_item", "zero")
     assert (found.cooldown, found.expires_after) == (Duration(30, "days"), Duration(2, "days"))
-    assert (found.backfill, found.max_per_run) == (True, 7)
+    assert (found.backfill, found.max_per_run, found.in_flight) == (True, 7, "keep")
     assert len(found.conditions.all_of) == len(found.stop_if.none_of) == 1
     assert found.where == "rules/a.yaml:3"
 
@@ -358,15 +361,13 @@ def test_a_rule_with_a_mistake_is_left_out_and_the_others_are_not() -> None:
     assert len(problems) == 1
 
 
-# --- the digest ------------------------------------------------------------------------------------------
+# --- the version -----------------------------------------------------------------------------------------
 
 BODY = "wait: 4 hours\nactions: [ { send: { template: thanks } }, { add_note: Hello } ]"
 
 
-def digest(text: str, **known: Mapping[str, Mapping[str, str]]) -> str:
-    rules, problems = load(text, **known)
-    assert problems == []
-    return rules[0].digest
+def version(text: str) -> str:
+    return only(text).version
 
 
 @pytest.mark.parametrize(
@@ -374,14 +375,15 @@ def digest(text: str, **known: Mapping[str, Mapping[str, str]]) -> str:
     [
         rule("name: Another\n" + BODY),
         rule("enabled: false\n" + BODY),
+        rule("in_flight: keep\n" + BODY),
         rule("was: zero\n" + BODY).replace("id: one", "id: two"),
         "# a comment\n" + rule(BODY),
         rule(BODY.replace("add_note: Hello", "add_note: { text: Hello }")),
         rule("steps:\n  - wait: 4 hours\n    actions: [ { send: { template: thanks } }, { add_note: Hello } ]"),
     ],
 )
-def test_the_digest_stays_while_the_rule_does_the_same(same: str) -> None:
-    assert digest(same) == digest(rule(BODY))
+def test_the_version_stays_while_the_rule_does_the_same(same: str) -> None:
+    assert version(same) == version(rule(BODY))
 
 
 @pytest.mark.parametrize(
@@ -395,13 +397,32 @@ def test_the_digest_stays_while_the_rule_does_the_same(same: str) -> None:
         rule(BODY).replace("order.paid", "order.placed"),
     ],
 )
-def test_the_digest_changes_with_what_the_rule_does(other: str) -> None:
-    assert digest(other) != digest(rule(BODY))
+def test_the_version_changes_with_what_the_rule_does(other: str) -> None:
+    assert version(other) != version(rule(BODY))
 
 
-def test_the_digest_changes_with_the_templates_that_the_rule_uses() -> None:
-    assert digest(rule(BODY), templates={"thanks": {"en": "Hey"}}) != digest(rule(BODY))
-    assert digest(rule(BODY), templates={**THANKS, "unused": {"en": "Hey"}}) == digest(rule(BODY))
+def recalled(source: str, **changed: Any) -> Rule | list[Problem]:
+    known = {"channels": ["platform"], "windows": {"business_hours": HOURS}, "templates": THANKS}
+    return load_rule(source, actions=ACTIONS, **known | changed)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BODY,
+        "actions: [ { add_note: \"שלום, {{ customer.first_name }}: 'no'\\n1.10\" } ]",
+        "send_between: business_hours\nbackfill: true\n" + BODY,
+        "steps:\n  - { id: first, actions: [ add_note: on ] }\n  - wait: 2 days\n    actions: [ add_note: '012' ]",
+    ],
+)
+def test_a_rule_is_made_anew_from_its_source(body: str) -> None:
+    found = only(rule(body))
+    assert recalled(found.source) == replace(found, where="as it was:1")
+
+
+def test_a_source_that_fits_no_more_says_why() -> None:
+    (problem,) = cast(list[Problem], recalled(only(rule(BODY)).source, templates={}))
+    assert problem.message.startswith("rule 'one', actions.0.send.template: there is no template 'thanks'")
 
 
 # --- whatever comes in -------------------------------------------------------------------------------------

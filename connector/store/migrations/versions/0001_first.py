@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.Column("expires_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("backfilled", sa.Boolean(), nullable=False),
         sa.Column("at", tables.Utc(timezone=True), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("intent", sa.LargeBinary(), nullable=True),
         sa.Column("intent_at", tables.Utc(timezone=True), nullable=True),
@@ -169,11 +169,21 @@ def upgrade() -> None:
         "rules",
         sa.Column("store", sa.Text(), nullable=False),
         sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("since", tables.Utc(timezone=True), nullable=False),
         sa.Column("first_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("store", "rule", name=op.f("pk_rules")),
+    )
+    op.create_table(
+        "versions",
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=True),
+        sa.Column("goes_by", sa.Text(), nullable=False),
+        sa.Column("since", tables.Utc(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("store", "rule", "version", name=op.f("pk_versions")),
     )
     op.create_table(
         "state",
@@ -199,6 +209,7 @@ def upgrade() -> None:
         sa.Column("skew", sa.Float(), nullable=True),
         sa.Column("refused_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("tidied_at", tables.Utc(timezone=True), nullable=True),
+        sa.Column("planned_by", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stores")),
     )
     op.create_table(

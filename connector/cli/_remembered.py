@@ -1,4 +1,4 @@
-"""Whether a rule that reaches back is an old one under a new id, as only the state can tell."""
+"""What only the state can tell of rules: which are old ones under a new id, and which were once what fits no more."""
 
 from __future__ import annotations
 
@@ -24,3 +24,16 @@ def refuse_twins(loaded: Loaded) -> None:
             problems += old_rules_under_new_ids(known, rules)
     if problems:
         raise Stop(Exit.MISTAKE, *dict.fromkeys(problems))
+
+
+def refuse_misfits(loaded: Loaded) -> None:
+    """Raises Stop for each earlier version of a rule by which somebody goes on, and which does not fit any more."""
+    from connector.cli._state import exists, now, state_of
+
+    if not exists(loaded):
+        return
+    from connector.opening import active_rules
+
+    with state_of(loaded) as database, database.read() as connection:
+        for store in loaded.config.stores:
+            active_rules(connection, loaded, store, now())
