@@ -166,6 +166,8 @@ class Plan:
 
 NOTHING = Plan()
 
+LONG_AGO = "before the store was looked after"
+
 
 def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime) -> Plan:
     """The follow-ups that ought to exist for this order, each with its time."""
@@ -328,7 +330,7 @@ def _obstacle(
     if event is None:
         return _Obstacle(f"{rule.trigger} has not happened")
     if not _is_in_reach(active, event, progress, facts.calendar):
-        what = "before the store was looked after" if event.old else "before the rule was switched on"
+        what = LONG_AGO if event.old else "before the rule was switched on"
         since = active.since.isoformat(timespec="seconds")
         check = Check("switched on", f"{rule.trigger} after {since}", _told(event), False)
         return _Obstacle(f"{rule.trigger} happened {what}", (check,))

@@ -13,6 +13,7 @@ from connector.shop import Shop
 from connector.simulation.replay import Act, Progress, Replay, Setup, Story, begin, refusals, run
 from connector.simulation.words import mostly_blank
 from connector.store.suppressions import Listed
+from rules.planner import LONG_AGO
 
 WRITTEN_OUT = 10
 """How many messages of each rule are written out in full."""
@@ -141,5 +142,5 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\+00:00| UTC)?")
 
 
 def _without_times(reason: str) -> str:
-    """What reasons have in common that differ by a time alone."""
-    return _MOMENT.sub("…", reason)
+    """What reasons have in common that differ by a time alone, in words that hold for a replay."""
+    return _MOMENT.sub("…", reason).replace(LONG_AGO, "before this time, or nobody knows when")

@@ -54,11 +54,8 @@ def what_is_not_known(told: Simulation) -> Iterator[str]:
     """What the store does not date, in sentences."""
     for (store, kind), number in told.unknown.most_common():
         orders = f"{number:,} order" + ("s" if number != 1 else "")
-        what = f"became '{kind.removeprefix(STATUS)}'" if kind.startswith(STATUS) else f"came to '{kind}'"
-        yield (
-            f"{store}: {orders} {what}, and the store does not say when. It counts from their last change on, "
-            "and sets no rule off here."
-        )
+        what = f"became '{kind.removeprefix(STATUS)}'" if kind.startswith(STATUS) else f"had '{kind}'"
+        yield f"{store}: {orders} {what}. The store does not say when: it counts from the last change, and sets no rule off."
 
 
 def _rule(loaded: Loaded, outcome: Outcome) -> dict[str, object]:

@@ -108,7 +108,7 @@ def test_what_a_status_without_a_date_would_have_set_off_is_not_made_up(shop: Sh
     told = shop.type("simulate", "--json").json[0]
     assert told["rules"][0]["done"] == {}
     assert told["unknown"] == [{"store": "tea", "event": "order.status:on-hold", "orders": 1}]
-    assert "became 'on-hold', and the store does not say when" in " ".join(shop.type("simulate").out.split())
+    assert "became 'on-hold'. The store does not say when" in " ".join(shop.type("simulate").out.split())
 
 
 def test_why_not_is_told(lived: Shop) -> None:
