@@ -55,7 +55,8 @@ def what_is_not_known(told: Simulation) -> Iterator[str]:
     for (store, kind), number in told.unknown.most_common():
         orders = f"{number:,} order" + ("s" if number != 1 else "")
         what = f"became '{kind.removeprefix(STATUS)}'" if kind.startswith(STATUS) else f"had '{kind}'"
-        yield f"{store}: {orders} {what}. The store does not say when: it counts from the last change, and sets no rule off."
+        told = "The store does not say when: it counts from the last change, and sets no rule off."
+        yield f"{store}: {orders} {what}. {told}"
 
 
 def _rule(loaded: Loaded, outcome: Outcome) -> dict[str, object]:
