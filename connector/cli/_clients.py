@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,13 +38,17 @@ class Clients:
                 yield (f"{self.name(loaded)}/{store.id}" if self.several else store.id), loaded, store
 
 
-def load_clients(path: Path) -> Clients:
+Environ = Mapping[str, str]
+
+
+def load_clients(path: Path, environ: Callable[[Path], Environ] = lambda file: os.environ) -> Clients:
     """Read all that `-c` names. A client with mistakes is told on stderr and left out, where there are others.
 
-    Raises Stop with every mistake where nothing is right.
+    `environ` gives the environment in which a config file is read. Raises Stop with every mistake where nothing is
+    right.
     """
     files = _files(path)
-    results = [load(file, os.environ) for file in files]
+    results = [load(file, environ(file)) for file in files]
     right = [each for each in results if isinstance(each, Loaded)]
     problems = [trouble(problem) for each in results if isinstance(each, list) for problem in each]
     databases = Counter(loaded.config.database for loaded in right)

@@ -46,7 +46,7 @@ def plain(example: Example) -> str:
     """A message's text as it is read, without markup."""
     if example.markup == "plain":
         return example.text
-    broken = example.text.replace("</p>", "\n").replace("<br />", "\n").replace("</li>", "\n")
+    broken = example.text.replace("<p>", "\n").replace("</p>", "\n").replace("<br />", "\n").replace("</li>", "\n")
     return unescape(nh3.clean(broken, tags=set())).strip()
 
 

@@ -1,0 +1,162 @@
+"""Whether the rules do what you expect of them: stories of invented orders, played through.
+
+A test tells what happens to an order, and what is to be done when; the files stand in rules/tests/ beside the
+configuration, or are named. Nothing is asked of a store, nothing is sent, no state is read, and no key is needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from connector.cli._clients import Clients, load_clients
+from connector.cli._exits import Exit, Stop, Trouble, trouble, worst
+from connector.cli._options import CONFIG, AsJson, ConfigPath
+from connector.cli._screen import clean, console, print_json
+from connector.config import STAND_IN, not_set, shown
+from connector.loading import Loaded, rule_texts
+from connector.ruletests.junit import as_junit
+from connector.ruletests.playing import play, stand_for
+from connector.ruletests.reading import Case, read_tests
+from connector.ruletests.verdicts import Verdict, verdict
+from rules.document import Problem
+
+TESTS = "rules/tests/*.yaml"
+"""Where the tests are, beside the configuration, unless told."""
+
+
+def test(
+    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help=f"Unless told, {TESTS}.")] = None,
+    config: ConfigPath = CONFIG,
+    as_json: AsJson = False,
+    words: Annotated[
+        str | None, typer.Option("-k", metavar="WORDS", help="Only tests with these words in their name or file.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the result into this file, as JUnit XML.")
+    ] = None,
+) -> Exit:
+    began = perf_counter()
+    clients = _clients(config)
+    told = _verdicts(clients, files, words)
+    verdicts = [each for _, of_client in told for each in of_client]
+    if junit is not None:
+        _write(junit, as_junit(verdicts))
+    seconds = perf_counter() - began
+    if as_json:
+        print_json(_as_json(clients, told, seconds))
+    else:
+        _show(console(), verdicts, seconds)
+    failed = any(not each.passed for each in verdicts)
+    return worst([clients.code, Exit.FAILED if failed else Exit.WELL])
+
+
+def _clients(config: Path) -> Clients:
+    """The clients, read with something in place of every secret that is not set: a test needs none."""
+    missing: set[str] = set()
+
+    def environ(file: Path) -> Mapping[str, str]:
+        names = not_set(file, os.environ)
+        missing.update(names)
+        return {**os.environ, **dict.fromkeys(names, STAND_IN)}
+
+    try:
+        return load_clients(config, environ)
+    except Stop as stop:
+        if not missing:
+            raise
+        told = f"environment variables ({', '.join(sorted(missing))}) are not set, and stood in for"
+        raise Stop(stop.code, *stop.problems, f"{told}; set what is told of above") from None
+
+
+def _verdicts(clients: Clients, files: Sequence[str] | None, words: str | None) -> list[tuple[Loaded, list[Verdict]]]:
+    """The verdicts on all tests. Raises Stop with every mistake before anything is played."""
+    chosen: list[tuple[Loaded, list[Case]]] = []
+    problems: list[Problem] = []
+    for loaded in clients.loaded:
+        patterns = files or [str(loaded.config.file.resolve().parent / TESTS)]
+        texts = rule_texts(patterns, problems)
+        if not texts and not problems:
+            here = ", ".join(files or [shown(loaded.config.file.resolve().parent / TESTS)])
+            hint = "docs/rule-tests.md tells how to write one"
+            raise Stop(Exit.MISTAKE, Trouble(f"there are no rule tests at {here}: {hint}"))
+        cases, found = read_tests(texts, loaded)
+        problems += found
+        chosen.append((loaded, [each for each in cases if words is None or _is_meant(each, words)]))
+    if problems:
+        raise Stop(Exit.MISTAKE, *(trouble(each) for each in sorted(set(problems))))
+    if not any(cases for _, cases in chosen):
+        raise Stop(Exit.MISTAKE, f"-k: no test has '{words}' in its name or file")
+    return [(loaded, _played(loaded, cases)) for loaded, cases in chosen]
+
+
+def _is_meant(case: Case, words: str) -> bool:
+    return words.casefold() in f"{case.name} {case.test.file}".casefold()
+
+
+def _played(loaded: Loaded, cases: Sequence[Case]) -> list[Verdict]:
+    verdicts = []
+    with stand_for(loaded) as stand:
+        for case in cases:
+            began = perf_counter()
+            played = play(stand, case)
+            verdicts.append(verdict(played, perf_counter() - began))
+    return verdicts
+
+
+def _write(file: Path, text: str) -> None:
+    """A report takes the place of the one before it, as CI systems expect."""
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Stop(Exit.MISTAKE, Trouble(f"cannot be written: {error.strerror}", shown(file), 1, 1)) from None
+
+
+def _show(screen: Console, verdicts: Sequence[Verdict], seconds: float) -> None:
+    for each in verdicts:
+        if each.passed:
+            continue
+        test = each.case.test
+        screen.print(f"{test.file}:{test.line}: {clean(each.case.name)}", style="bold", soft_wrap=True)
+        for complaint in each.complaints:
+            screen.print(f"  ✗ {clean(complaint)}", soft_wrap=True)
+        screen.print("  What happened:")
+        for line in each.timeline:
+            screen.print(f"    {clean(line)}", soft_wrap=True)
+        screen.print()
+    failed = sum(not each.passed for each in verdicts)
+    of_failed = f", {failed} failed" if failed else ""
+    screen.print(f"{len(verdicts) - failed} passed{of_failed} in {seconds:.1f} s", style="bold")
+
+
+def _as_json(
+    clients: Clients, told: Sequence[tuple[Loaded, Sequence[Verdict]]], seconds: float
+) -> Mapping[str, object]:
+    verdicts = [each for _, of_client in told for each in of_client]
+    return {
+        "passed": sum(each.passed for each in verdicts),
+        "failed": sum(not each.passed for each in verdicts),
+        "seconds": round(seconds, 3),
+        "tests": [clients.labelled(loaded, _row(each)) for loaded, of_client in told for each in of_client],
+    }
+
+
+def _row(verdict: Verdict) -> dict[str, object]:
+    case = verdict.case
+    return {
+        "file": case.test.file,
+        "line": case.test.line,
+        "name": case.name,
+        "store": case.store.id,
+        "language": case.language,
+        "passed": verdict.passed,
+        "seconds": round(verdict.seconds, 3),
+        "complaints": list(verdict.complaints),
+        "timeline": list(verdict.timeline),
+    }

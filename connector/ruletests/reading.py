@@ -1,0 +1,415 @@
+"""Files of rule tests → tests that can be played, or every mistake in them at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from adapters.registry import ladders_of, platforms, settings_of
+from connector.actions import known_actions
+from connector.config import StoreConfig
+from connector.loading import Loaded
+from connector.ruletests.keys import (
+    CommonKeys,
+    ExpectedKeys,
+    LivingOrderKeys,
+    OrderKeys,
+    RuleTestFile,
+    RuleTestKeys,
+    merged,
+)
+from connector.ruletests.life import BEGINNINGS, HAPPENINGS, Happening, Untold, lived, newborn
+from connector.ruletests.times import Span, in_zone, parse_moment, parse_span
+from rules.document import Document, Path, Problem, parse
+from rules.events import Ladders, parse_rung
+from rules.past import Past
+from rules.validation import did_you_mean, validate, validate_part
+
+FIRST_NUMBER = 7001
+"""The number of an order of which none is told."""
+
+NOTHING = "nothing"
+ANY = "any"
+
+INVENTED: Mapping[str, Mapping[str, object]] = {
+    "woocommerce": {"url": "https://shop.example.com", "consumer_key": "ck_", "consumer_secret": "cs_"},
+    "shopify": {"url": "https://shop.myshopify.com", "access_token": "shpat_", "platform_messages": "invoice"},
+}
+"""A store on a platform on which the configuration has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something that happens, as it was written: `at` is on the store's wall."""
+
+    at: datetime
+    kind: str
+    detail: Any
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSaid:
+    """An order of a test, and its life."""
+
+    keys: OrderKeys | None
+    when: tuple[Said, ...]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Something that is to be done (or never): which action, with which words in it, and when."""
+
+    kind: str | None
+    words: tuple[str, ...]
+    about: ExpectedKeys
+    line: int
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTest:
+    """A test as it was written; `keys` are its own and its file's. `file` and `line` say where it stands."""
+
+    document: Document
+    path: Path
+    keys: RuleTestKeys
+    orders: tuple[OrderSaid, ...]
+    expected: tuple[Expected, ...]
+    never: tuple[Expected, ...]
+
+    @property
+    def file(self) -> str:
+        return self.document.file
+
+    @property
+    def line(self) -> int:
+        return self.document.mark(self.path).line
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An order, and what happens to it in the store where the test is played."""
+
+    first: Any
+    happenings: tuple[Happening, ...]
+    past: Past
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A test in one store and in one language. `until` is how far time goes, where that is told (UTC)."""
+
+    test: RuleTest
+    store: StoreConfig
+    language: str | None
+    orders: tuple[Told, ...]
+    switched_on: datetime | None
+    until: datetime | None
+
+    @property
+    def name(self) -> str:
+        keys = self.test.keys
+        about = [self.store.id] if len(keys.store or keys.platform or ()) > 1 else []
+        about += [self.language] if self.language is not None and len(keys.languages or ()) > 1 else []
+        return f"{keys.name} ({', '.join(about)})" if about else keys.name
+
+
+def read_tests(files: Mapping[str, str], loaded: Loaded) -> tuple[list[Case], list[Problem]]:
+    """The tests of these files (name → text) for this configuration, and the mistakes: sorted, each once."""
+    problems: list[Problem] = []
+    cases: list[Case] = []
+    for file, text in files.items():
+        reading = _Reading(parse(text, file), loaded, problems)
+        common = validate(reading.document, RuleTestFile, problems)
+        data = reading.document.data
+        _check_names(reading, (), data)
+        tests = data.get("tests") if isinstance(data, dict) else None
+        for position, entry in enumerate(tests if isinstance(tests, list) else ()):
+            test = _test(reading, ("tests", position), entry, common)
+            if test is not None:
+                cases += _cases(reading, test)
+    return cases, sorted(set(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    document: Document
+    loaded: Loaded
+    problems: list[Problem]
+
+    def problem(self, path: Path, message: str, *, key: bool = False) -> None:
+        self.problems.append(self.document.problem(path, message, key=key))
+
+
+def _test(reading: _Reading, path: Path, data: object, common: RuleTestFile | None) -> RuleTest | None:
+    """A test, whose parts are all looked at; None if anything in it is wrong."""
+    before = len(reading.problems)
+    keys = validate_part(reading.document, path, data, RuleTestKeys, reading.problems)
+    if not isinstance(data, dict):
+        return None
+    _check_names(reading, path, data)
+    orders = tuple(_orders(reading, path, data))
+    expected = tuple(_timeline(reading, path, data.get("expect"))) if data.get("expect") != NOTHING else ()
+    never = tuple(
+        each
+        for n, entry in enumerate(data["never"] if isinstance(data.get("never"), list) else ())
+        if (each := _expected(reading, (*path, "never", n), entry)) is not None
+    )
+    if not data.keys() & {"expect", "why_not", "never"}:
+        reading.problem(path, "say what is to come of it: 'expect', and be it 'expect: nothing'")
+    if keys is None or len(reading.problems) > before:
+        return None
+    return RuleTest(reading.document, path, _with_common(keys, common), orders, expected, never)
+
+
+def _with_common(keys: RuleTestKeys, common: RuleTestFile | None) -> RuleTestKeys:
+    """A test's keys, and those of its file where it says nothing itself."""
+    if common is None:
+        return keys
+    told = {name for name in CommonKeys.model_fields if getattr(keys, name) is None}
+    if keys.store is not None or keys.platform is not None:
+        told -= {"store", "platform"}
+    return keys.model_copy(
+        update={**{name: getattr(common, name) for name in told}, "order": merged(common.order, keys.order)}
+    )
+
+
+def _check_names(reading: _Reading, path: Path, data: object) -> None:
+    """The stores, platforms and rules that are named are there."""
+    if not isinstance(data, dict):
+        return
+    stores = [store.id for store in reading.loaded.config.stores]
+    rules = _rule_ids(reading)
+    for key, known in (("store", stores), ("platform", platforms()), ("rules", rules)):
+        names = data.get(key)
+        for position, name in enumerate(names if isinstance(names, list) else [names]):
+            if isinstance(name, str) and name not in known:
+                where = reading.document.known_part((*path, key, position))
+                reading.problem(where, _no_such(key.removesuffix("s"), name, known))
+    if "store" in data and "platform" in data:
+        reading.problem((*path, "platform"), "'store' says already on which platform it happens; keep one", key=True)
+    why_not = data.get("why_not")
+    for rule in why_not if isinstance(why_not, dict) else ():
+        if rule not in rules:
+            reading.problem((*path, "why_not", rule), _no_such("rule", rule, rules), key=True)
+
+
+def _rule_ids(reading: _Reading) -> list[str]:
+    return sorted({rule.id for rules in reading.loaded.rules.values() for rule in rules})
+
+
+def _no_such(noun: str, name: str, known: Sequence[str]) -> str:
+    hint = did_you_mean(name, known) or f"; there is {', '.join(known)}"
+    return f"there is no {noun} '{name}'{hint}"
+
+
+# What happens -------------------------------------------------------------------------------------------------
+
+
+def _orders(reading: _Reading, path: Path, data: Mapping[str, Any]) -> Iterator[OrderSaid]:
+    """One order, under `order` and `when`; or several."""
+    if "orders" not in data:
+        if "when" not in data:
+            reading.problem(path, "'when' is missing: what happens to the order, and when")
+            return
+        yield OrderSaid(None, tuple(_life(reading, (*path, "when"), data["when"])), path)
+        return
+    if "when" in data:
+        reading.problem((*path, "when"), "'when' belongs to each of the 'orders'", key=True)
+    for position, entry in enumerate(data["orders"] if isinstance(data["orders"], list) else ()):
+        where = (*path, "orders", position)
+        keys = validate_part(reading.document, where, entry, LivingOrderKeys, reading.problems)
+        if keys is not None:
+            own = OrderKeys(**{name: getattr(keys, name) for name in keys.model_fields_set - {"when"}})
+            yield OrderSaid(own, tuple(_life(reading, (*where, "when"), keys.when)), where)
+
+
+def _life(reading: _Reading, path: Path, data: object) -> Iterator[Said]:
+    if not isinstance(data, dict) or not data:
+        reading.problem(path, "write what happens by its time, as in '2026-06-04 10:00: paid'")
+        return
+    for written, entries in data.items():
+        where = (*path, written)
+        try:
+            at = parse_moment(written)
+        except ValueError as error:
+            reading.problem(where, str(error), key=True)
+            continue
+        listed = entries if isinstance(entries, list) else [entries]
+        for position, entry in enumerate(listed):
+            inside = (*where, position) if isinstance(entries, list) else where
+            yield from _happenings(reading, inside, entry, at)
+
+
+def _happenings(reading: _Reading, path: Path, entry: object, at: datetime) -> Iterator[Said]:
+    """One word, or a mapping of words with what more there is to say."""
+    named = {entry: None} if isinstance(entry, str) else entry
+    if not isinstance(named, dict) or not named:
+        reading.problem(path, f"write what happens, such as 'paid'; there is {', '.join(HAPPENINGS)}")
+        return
+    for kind, data in named.items():
+        where = path if isinstance(entry, str) else (*path, kind)
+        if kind not in HAPPENINGS:
+            hint = did_you_mean(kind, HAPPENINGS) or f"; there is {', '.join(HAPPENINGS)}"
+            reading.problem(where, f"nothing is called '{kind}'{hint}", key=not isinstance(entry, str))
+            continue
+        model = HAPPENINGS[kind].detail
+        whole = data if isinstance(data, dict) else {} if data is None else {model.shorthand or kind: data}
+        detail = validate_part(reading.document, where, whole, model, reading.problems)
+        if detail is not None:
+            yield Said(at, kind, detail, where)
+
+
+# What is expected ---------------------------------------------------------------------------------------------
+
+
+def _timeline(reading: _Reading, path: Path, data: object) -> Iterator[Expected]:
+    where = (*path, "expect")
+    if data is None:
+        return
+    if not isinstance(data, dict):
+        reading.problem(where, "write what is done by its time, as in '2026-06-07 09:00: { send: … }', or 'nothing'")
+        return
+    for written, entries in data.items():
+        try:
+            span = parse_span(written)
+        except ValueError as error:
+            reading.problem((*where, written), str(error), key=True)
+            continue
+        for position, entry in enumerate(entries if isinstance(entries, list) else [entries]):
+            inside = (*where, written, position) if isinstance(entries, list) else (*where, written)
+            expected = _expected(reading, inside, entry)
+            if expected is not None:
+                yield replace(expected, span=span)
+
+
+def _expected(reading: _Reading, path: Path, entry: object) -> Expected | None:
+    if not isinstance(entry, dict) or not entry:
+        reading.problem(path, "write an action and what is in it, such as '{ send: how-was-it }'")
+        return None
+    known = known_actions()
+    kinds = [key for key in entry if key in known]
+    for key in entry:
+        if key not in known and key not in ExpectedKeys.model_fields:
+            hint = did_you_mean(key, [*known, *ExpectedKeys.model_fields])
+            reading.problem((*path, key), f"there is no key '{key}'{hint}", key=True)
+            return None
+    if len(kinds) > 1 or (not kinds and "rule" not in entry):
+        told = " and ".join(kinds) if kinds else f"none; there is {', '.join(known)}"
+        reading.problem(path, f"an entry is about one action, and this has {told}")
+        return None
+    about = {key: value for key, value in entry.items() if key not in known}
+    keys = validate_part(reading.document, path, about, ExpectedKeys, reading.problems)
+    words = _words(reading, (*path, kinds[0]), entry[kinds[0]]) if kinds else ()
+    if keys is None or words is None:
+        return None
+    if keys.rule is not None and keys.rule not in _rule_ids(reading):
+        reading.problem((*path, "rule"), _no_such("rule", keys.rule, _rule_ids(reading)))
+        return None
+    return Expected(next(iter(kinds), None), words, keys, reading.document.mark(path).line)
+
+
+def _words(reading: _Reading, path: Path, value: object) -> tuple[str, ...] | None:
+    """What an action is known by: a template, a tag, a status, words of a text. `any` says that any will do."""
+    listed = value if isinstance(value, list) else [value]
+    if not listed or any(isinstance(each, bool) or not isinstance(each, str | int) for each in listed):
+        reading.problem(path, "write what is done: a template's name, a tag, a status, words of the text; or 'any'")
+        return None
+    words = tuple(map(str, listed))
+    templates = reading.loaded.templates
+    for word in words if path[-1] == "send" else ():
+        if word not in templates and " " not in word and (hint := did_you_mean(word, templates)):
+            reading.problem(path, f"there is no template '{word}'{hint}")
+            return None
+    return words if words != (ANY,) else ()
+
+
+# Stores and languages -----------------------------------------------------------------------------------------
+
+
+def _cases(reading: _Reading, test: RuleTest) -> Iterator[Case]:
+    """The test in each of its stores and languages; its stories are told to the end, so that mistakes in them show."""
+    for store in _stores(reading.loaded, test.keys):
+        for language in test.keys.languages or (None,):
+            before = len(reading.problems)
+            orders = [
+                told
+                for position, said in enumerate(test.orders)
+                if (told := _told(reading, test, said, FIRST_NUMBER + position, store, language)) is not None
+            ]
+            switched_on = _moment_of(reading, test, "switched_on", store)
+            until = _moment_of(reading, test, "until", store)
+            if len(reading.problems) > before:
+                return
+            yield Case(test, store, language, tuple(orders), switched_on, until)
+
+
+def _stores(loaded: Loaded, keys: RuleTestKeys) -> list[StoreConfig]:
+    """Where it happens: the stores, or one of each platform, that are named; else the first of the configuration."""
+    stores = loaded.config.stores
+    if keys.store is not None:
+        return [store for name in keys.store for store in stores if store.id == name]
+    if keys.platform is None:
+        return [stores[0]]
+    on = {store.platform: store for store in reversed(stores)}
+    return [on.get(platform) or _invented(platform, stores[0]) for platform in keys.platform]
+
+
+def _invented(platform: str, like: StoreConfig) -> StoreConfig:
+    """A store on a platform on which the configuration has none; what is not its platform's is as in another store."""
+    settings = settings_of(platform).model_validate(INVENTED.get(platform, {}))
+    rungs = {
+        key: tuple(parse_rung(what, value) for rung in ladder for what, value in rung.items())
+        for key, ladder in ladders_of(platform).items()
+    }
+    return replace(
+        like,
+        id=platform,
+        platform=platform,
+        url=str(getattr(settings, "url", "")),
+        settings={name: getattr(settings, name) for name in type(settings).model_fields},
+        ladders=Ladders(**rungs),
+    )
+
+
+def _moment_of(reading: _Reading, test: RuleTest, key: str, store: StoreConfig) -> datetime | None:
+    written = getattr(test.keys, key)
+    return _on_clock(reading, (*test.path, key), parse_moment(written), store) if written is not None else None
+
+
+def _on_clock(reading: _Reading, path: Path, at: datetime, store: StoreConfig) -> datetime | None:
+    try:
+        return in_zone(at, store.calendar.zone)
+    except ValueError as error:
+        reading.problem(path, str(error))
+        return None
+
+
+def _told(
+    reading: _Reading, test: RuleTest, said: OrderSaid, number: int, store: StoreConfig, language: str | None
+) -> Told | None:
+    """An order and its life, as it is told in this store."""
+    happenings: list[Happening] = []
+    for each in said.when:
+        at = _on_clock(reading, each.path, each.at, store)
+        if at is None:
+            return None
+        happenings.append(Happening(at, each.kind, each.detail))
+    happenings.sort(key=lambda each: each.at)
+    begins = happenings[0].at
+    if not any(each.kind in BEGINNINGS for each in happenings if each.at == begins):
+        happenings.insert(0, Happening(begins, "placed", HAPPENINGS["placed"].detail()))
+    first = newborn(merged(test.keys.order, said.keys), number, begins, store, language)
+    for count in range(1, len(happenings) + 1):
+        try:
+            past = lived(first, happenings[:count], store)
+        except Untold as why:
+            wrong = happenings[count - 1]
+            where = next(each.path for each in said.when if each.detail is wrong.detail)
+            reading.problem(where, str(why))
+            return None
+    return Told(first, tuple(happenings), past)
