@@ -122,8 +122,9 @@ def read_tests(files: Mapping[str, str], loaded: Loaded) -> tuple[list[Case], li
     """The tests of these files (name → text) for this configuration, and the mistakes: sorted, each once."""
     problems: list[Problem] = []
     cases: list[Case] = []
+    known, invented = platforms(), dict[str, StoreConfig]()
     for file, text in files.items():
-        reading = _Reading(parse(text, file), loaded, problems)
+        reading = _Reading(parse(text, file), loaded, problems, known, invented)
         common = validate(reading.document, RuleTestFile, problems)
         data = reading.document.data
         _check_names(reading, (), data)
@@ -137,9 +138,13 @@ def read_tests(files: Mapping[str, str], loaded: Loaded) -> tuple[list[Case], li
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
+    """A file that is being read, what has come up so far, and what was looked up once for all files."""
+
     document: Document
     loaded: Loaded
     problems: list[Problem]
+    platforms: Sequence[str]
+    invented: dict[str, StoreConfig]
 
     def problem(self, path: Path, message: str, *, key: bool = False) -> None:
         self.problems.append(self.document.problem(path, message, key=key))
@@ -184,7 +189,7 @@ def _check_names(reading: _Reading, path: Path, data: object) -> None:
         return
     stores = [store.id for store in reading.loaded.config.stores]
     rules = _rule_ids(reading)
-    for key, known in (("store", stores), ("platform", platforms()), ("rules", rules)):
+    for key, known in (("store", stores), ("platform", reading.platforms), ("rules", rules)):
         names = data.get(key)
         for position, name in enumerate(names if isinstance(names, list) else [names]):
             if isinstance(name, str) and name not in known:
@@ -333,7 +338,7 @@ def _words(reading: _Reading, path: Path, value: object) -> tuple[str, ...] | No
 
 def _cases(reading: _Reading, test: RuleTest) -> Iterator[Case]:
     """The test in each of its stores and languages; its stories are told to the end, so that mistakes in them show."""
-    for store in _stores(reading.loaded, test.keys):
+    for store in _stores(reading, test.keys):
         for language in test.keys.languages or (None,):
             before = len(reading.problems)
             orders = [
@@ -348,15 +353,18 @@ def _cases(reading: _Reading, test: RuleTest) -> Iterator[Case]:
             yield Case(test, store, language, tuple(orders), switched_on, until)
 
 
-def _stores(loaded: Loaded, keys: RuleTestKeys) -> list[StoreConfig]:
+def _stores(reading: _Reading, keys: RuleTestKeys) -> list[StoreConfig]:
     """Where it happens: the stores, or one of each platform, that are named; else the first of the configuration."""
-    stores = loaded.config.stores
+    stores = reading.loaded.config.stores
     if keys.store is not None:
         return [store for name in keys.store for store in stores if store.id == name]
     if keys.platform is None:
         return [stores[0]]
-    on = {store.platform: store for store in reversed(stores)}
-    return [on.get(platform) or _invented(platform, stores[0]) for platform in keys.platform]
+    on = {**reading.invented, **{store.platform: store for store in reversed(stores)}}
+    for platform in keys.platform:
+        if platform not in on:
+            on[platform] = reading.invented[platform] = _invented(platform, stores[0])
+    return [on[platform] for platform in keys.platform]
 
 
 def _invented(platform: str, like: StoreConfig) -> StoreConfig:
