@@ -1,7 +1,7 @@
 """Whether the rules do what you expect of them: stories of invented orders, played through.
 
-A test tells what happens to an order, and what is to be done when; the files stand in rules/tests/ beside the
-configuration, or are named. Nothing is asked of a store, nothing is sent, no state is read, and no key is needed.
+A test tells what happens to an order, and what is to be done when; the files stand in the folder tests/ beside the
+rules, or are named. Nothing is asked of a store, nothing is sent, no state is read, and no key is needed.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from connector.ruletests.reading import Case, read_tests
 from connector.ruletests.verdicts import Verdict, verdict
 from rules.document import Problem
 
-TESTS = "rules/tests/*.yaml"
-"""Where the tests are, beside the configuration, unless told."""
+TESTS = "tests/*.yaml"
+"""Where the tests are, beside the rules, unless told."""
 
 
 def test(
-    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help=f"Unless told, {TESTS}.")] = None,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE]...", help=f"Unless told, {TESTS} beside the rules.")
+    ] = None,
     config: ConfigPath = CONFIG,
     as_json: AsJson = False,
     words: Annotated[
@@ -80,12 +82,11 @@ def _verdicts(clients: Clients, files: Sequence[str] | None, words: str | None) 
     chosen: list[tuple[Loaded, list[Case]]] = []
     problems: list[Problem] = []
     for loaded in clients.loaded:
-        patterns = files or [str(loaded.config.file.resolve().parent / TESTS)]
+        patterns = files or sorted({str(Path(pattern).parent / TESTS) for pattern in loaded.config.rule_files})
         texts = rule_texts(patterns, problems)
         if not texts and not problems:
-            here = ", ".join(files or [shown(loaded.config.file.resolve().parent / TESTS)])
-            hint = "docs/rule-tests.md tells how to write one"
-            raise Stop(Exit.MISTAKE, Trouble(f"there are no rule tests at {here}: {hint}"))
+            here = ", ".join(shown(Path(pattern)) for pattern in patterns)
+            raise Stop(Exit.MISTAKE, f"there are no rule tests at {here}; docs/rule-tests.md tells how to write one")
         cases, found = read_tests(texts, loaded)
         problems += found
         chosen.append((loaded, [each for each in cases if words is None or _is_meant(each, words)]))

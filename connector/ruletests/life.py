@@ -397,6 +397,8 @@ def _tagged(order: Order, detail: written.Tagged, stage: Stage) -> Order:
 
 
 def _edited(order: Order, detail: written.Changed, stage: Stage) -> Order:
+    if "currency" in detail.model_fields_set:
+        raise Untold("an order keeps its currency; say it under 'order'")
     return _changed(order, detail)
 
 

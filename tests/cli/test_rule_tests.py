@@ -395,7 +395,7 @@ def test_where_there_are_no_tests_it_says_where_they_belong(tea: Desk) -> None:
     result = tea.type("test")
     assert (result.code, result.lines) == (
         2,
-        ["there are no rule tests at rules/tests/*.yaml: docs/rule-tests.md tells how to write one"],
+        ["there are no rule tests at rules/tests/*.yaml; docs/rule-tests.md tells how to write one"],
     )
 
 

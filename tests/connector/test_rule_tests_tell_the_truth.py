@@ -169,10 +169,12 @@ def test_orders_of_one_customer_are_done_as_when_they_are_lived(both: Both) -> N
 
 
 def done_in(life: Life) -> Done:
-    """What the worker did: (when, rule, step, action)."""
-    return sorted(
+    """What the worker did, which is not nothing: (when, rule, step, action)."""
+    done = sorted(
         (f"{row.at.astimezone(ZONE):%m-%d %H:%M}", row.rule, row.step, row.kind) for row in life.world.rows("done")
     )
+    assert len(done) > 2
+    return done
 
 
 def done_in_test(life: Life, told: str) -> Done:
