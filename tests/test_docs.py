@@ -1,8 +1,8 @@
 """The documentation says what there is, all of it, and nothing else; and its examples are right.
 
 Each reference is a table below a heading; a table is known by its heading and its first column's title.
-A ```yaml block says what it is: `rules`, `config` and `tests` are whole files (the tests are played), `part` is some keys of
-a rule, `top` some of the config, `store` some of a store.
+A ```yaml block says what it is: `rules`, `config` and `tests` are whole files (and tests are played), `part` is some
+keys of a rule, `top` some of the config, `store` some of a store.
 """
 
 from __future__ import annotations

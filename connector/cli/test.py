@@ -33,7 +33,7 @@ TESTS = "tests/*.yaml"
 
 def test(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE]...", help=f"Unless told, {TESTS} beside the rules.")
+        list[str] | None, typer.Argument(metavar="FILE", help=f"Unless told, {TESTS} beside the rules.")
     ] = None,
     config: ConfigPath = CONFIG,
     as_json: AsJson = False,
@@ -61,20 +61,20 @@ def test(
 
 def _clients(config: Path) -> Clients:
     """The clients, read with something in place of every secret that is not set: a test needs none."""
-    missing: set[str] = set()
+    missing: dict[str, list[str]] = {}
 
     def environ(file: Path) -> Mapping[str, str]:
-        names = not_set(file, os.environ)
-        missing.update(names)
-        return {**os.environ, **dict.fromkeys(names, STAND_IN)}
+        missing[shown(file)] = not_set(file, os.environ)
+        return {**os.environ, **dict.fromkeys(missing[shown(file)], STAND_IN)}
 
     try:
         return load_clients(config, environ)
     except Stop as stop:
-        if not missing:
+        names = sorted({name for each in stop.problems for name in missing.get(each.file or "", ())})
+        if not names:
             raise
-        told = f"environment variables ({', '.join(sorted(missing))}) are not set, and stood in for"
-        raise Stop(stop.code, *stop.problems, f"{told}; set what is told of above") from None
+        told = f"these environment variables are not set, and stood in for: {', '.join(names)}; if it is for them, set them"
+        raise Stop(stop.code, *stop.problems, told) from None
 
 
 def _verdicts(clients: Clients, files: Sequence[str] | None, words: str | None) -> list[tuple[Loaded, list[Verdict]]]:

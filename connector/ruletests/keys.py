@@ -39,9 +39,10 @@ Language = Annotated[str, AfterValidator(_language)]
 Languages = Annotated[tuple[Language, ...], BeforeValidator(_listed), Field(min_length=1), _ONE_OR_MORE]
 Moment = Annotated[str, AfterValidator(_moment), Field(description=HOW_TO_WRITE)]
 """A day and a time of day, on the store's clocks."""
-Amount = Annotated[Decimal, Field(ge=0), _MONEY]
+_MOST = 10**9
+Amount = Annotated[Decimal, Field(ge=0, le=_MOST), _MONEY]
 """Of money, in the order's currency."""
-Pieces = Annotated[int, Field(ge=1)]
+Pieces = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 # An order -----------------------------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ class OrderKeys(Strict):
     total: Amount | None = Field(None, description="What it costs; unless told, what its items do.")
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="Three letters, such as EUR.")] = "EUR"
     customer: CustomerKeys | None = None
-    items: Annotated[tuple[ItemKeys, ...], Field(min_length=1)] | None = None
+    items: tuple[ItemKeys, ...] | None = None
     billing: AddressKeys | None = None
     shipping: AddressKeys | None = None
     tags: Texts = ()
@@ -183,7 +184,9 @@ class Left(OneParcel):
 
 class GivenBack(Detail):
     shorthand: ClassVar[str] = "amount"
-    amount: Annotated[Decimal, Field(gt=0), _MONEY] | None = Field(None, description="Unless told, all the rest.")
+    amount: Annotated[Decimal, Field(gt=0, le=_MOST), _MONEY] | None = Field(
+        None, description="Unless told, all the rest."
+    )
     reason: str | None = None
     items: dict[str, Pieces] | None = Field(None, description="What came back, by SKU.")
 

@@ -164,6 +164,8 @@ def _test(reading: _Reading, path: Path, data: object, common: RuleTestFile | No
         for n, entry in enumerate(data["never"] if isinstance(data.get("never"), list) else ())
         if (each := _expected(reading, (*path, "never", n), entry)) is not None
     )
+    for name in (name for name, value in data.items() if value is None and name in RuleTestKeys.model_fields):
+        reading.problem((*path, name), f"'{name}' is empty; give it a value or leave it out", key=True)
     if not data.keys() & {"expect", "why_not", "never"}:
         reading.problem(path, "say what is to come of it: 'expect', and be it 'expect: nothing'")
     if keys is None or len(reading.problems) > before:
@@ -225,10 +227,14 @@ def _orders(reading: _Reading, path: Path, data: Mapping[str, Any]) -> Iterator[
         return
     if "when" in data:
         reading.problem((*path, "when"), "'when' belongs to each of the 'orders'", key=True)
+    numbers: set[str] = set()
     for position, entry in enumerate(data["orders"] if isinstance(data["orders"], list) else ()):
         where = (*path, "orders", position)
         keys = validate_part(reading.document, where, entry, LivingOrderKeys, reading.problems)
         if keys is not None:
+            if keys.number is not None and keys.number in numbers:
+                reading.problem((*where, "number"), f"there is an order '{keys.number}' already; give this one another")
+            numbers.add(keys.number or "")
             own = OrderKeys(**{name: getattr(keys, name) for name in keys.model_fields_set - {"when"}})
             yield OrderSaid(own, tuple(_life(reading, (*where, "when"), keys.when)), where)
 
@@ -263,7 +269,12 @@ def _happenings(reading: _Reading, path: Path, entry: object, at: datetime) -> I
             reading.problem(where, f"nothing is called '{kind}'{hint}", key=not isinstance(entry, str))
             continue
         model = HAPPENINGS[kind].detail
-        whole = data if isinstance(data, dict) else {} if data is None else {model.shorthand or kind: data}
+        if model.shorthand is None and data is not None and not isinstance(data, dict):
+            reading.problem(
+                where, f"'{kind}' stands alone, or with keys" if model.model_fields else f"'{kind}' stands alone"
+            )
+            continue
+        whole = data if isinstance(data, dict) else {} if data is None else {model.shorthand: data}
         detail = validate_part(reading.document, where, whole, model, reading.problems)
         if detail is not None:
             yield Said(at, kind, detail, where)
@@ -276,7 +287,7 @@ def _timeline(reading: _Reading, path: Path, data: object) -> Iterator[Expected]
     where = (*path, "expect")
     if data is None:
         return
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or not data:
         reading.problem(where, "write what is done by its time, as in '2026-06-07 09:00: { send: … }', or 'nothing'")
         return
     for written, entries in data.items():

@@ -67,6 +67,8 @@ def _time(day: str, time: str, weekday: str | None) -> datetime:
         moment = datetime.fromisoformat(f"{day} {time}")  # its zone is the store's
     except ValueError:
         raise ValueError(f"there is no {day} {time}") from None
+    if not 2000 <= moment.year < 2100:
+        raise ValueError(f"{day} is out of reach: write a day from 2000 to 2099")
     name = _DAYS[moment.weekday()]
     if weekday is not None and weekday.casefold() not in (name.casefold(), name[:3].casefold()):
         raise ValueError(f"{day} is a {name}, not '{weekday}'")

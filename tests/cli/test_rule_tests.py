@@ -229,6 +229,86 @@ def test_consents_caps_and_quiet_times_are_those_of_the_configuration(tea: Desk)
     assert played(tea, story).code == 0
 
 
+def test_caps_put_off_and_expiry_drops_as_in_a_run(tea: Desk) -> None:
+    config = (tea.folder / "config.yaml").read_text()
+    tea.write("config.yaml", config.replace("locale: en\n", "locale: en\nfrequency_caps: at most 1 message a day\n"))
+    tea.rules(
+        """
+        - { id: first, trigger: order.paid, actions: [send: One] }
+        - { id: second, trigger: order.paid, expires_after: 6 hours, actions: [send: Two] }
+        - { id: third, trigger: order.paid, actions: [send: Three] }
+        """
+    )
+    story = """
+  - name: one message a day
+    when: { 2026-06-01 10:00: paid }
+    expect:
+      2026-06-01 10:00: { send: One }
+      2026-06-02 10:00: { send: Three }
+    why_not: { second: expired }
+"""
+    assert played(tea, story).code == 0
+
+
+def test_a_checkout_that_is_left_and_one_that_is_finished_after_all(tea: Desk) -> None:
+    tea.rules("[{ id: left, trigger: checkout.abandoned, wait: 3 hours, actions: [{ send: 'Still there?' }] }]")
+    story = """
+  - name: asks three hours after the last change
+    platform: [woocommerce, shopify]
+    when: { 2026-06-01 10:00: abandoned, 2026-06-01 12:00: abandoned }
+    expect:
+      2026-06-01 15:00: { send: Still there }
+  - name: asks nobody who came back
+    platform: [woocommerce, shopify]
+    when: { 2026-06-01 10:00: abandoned, 2026-06-01 12:00: [placed, paid] }
+    expect: nothing
+"""
+    result = played(tea, story)
+    assert result.out.startswith("4 passed"), result
+
+
+def test_what_the_staff_edits_counts_from_its_moment_on(tea: Desk) -> None:
+    tea.rules(
+        """
+        - id: ask
+          trigger: order.paid
+          stop_if: { order.meta.spoke_to: present }
+          steps:
+            - { wait: 1 day, actions: [send: One] }
+            - { wait: 1 day, actions: [send: Two] }
+            - { wait: 1 day, actions: [send: Three] }
+        """
+    )
+    edited = """
+  - name: stops once somebody has spoken to them
+    when:
+      2026-06-01 10:00: paid
+      2026-06-02 12:00: { tagged: no-followup }
+      2026-06-03 12:00: { changed: { meta: { spoke_to: Tal } } }
+    expect:
+      2026-06-02 10:00: { send: One }
+    why_not: { ask: the tag 'no-followup' }
+"""
+    assert played(tea, edited).code == 0
+    without_tag = edited.replace(
+        "      2026-06-02 12:00: { tagged: no-followup }\n", "      2026-06-03 09:00: on_hold\n"
+    )
+    without_tag = without_tag.replace("{ send: One }", "{ send: One }\n      2026-06-03 10:00: { send: Two }")
+    assert played(tea, without_tag.replace("the tag 'no-followup'", "order.meta.spoke_to is Tal")).code == 0
+
+
+def test_each_client_of_a_folder_has_its_tests(tea: Desk) -> None:
+    text = (tea.folder / "config.yaml").read_text()
+    for name in ("leaf", "cup"):
+        tea.write(
+            f"clients/{name}.yaml",
+            text + f"rules: ../rules/*.yaml\ntemplates: ../templates\ndatabase: sqlite:///{name}.db\n",
+        )
+    result = played(tea, AS_IT_IS, "-c", "clients", "--json")
+    assert [each["client"] for each in result.json["tests"]] == ["cup", "leaf"]
+    assert result.json["passed"] == 2
+
+
 def test_only_the_tests_that_are_meant_are_played(tea: Desk) -> None:
     second = AS_IT_IS.replace("asks how it went", "asks Again")
     assert played(tea, AS_IT_IS + second, "-k", "again").out.startswith("1 passed")
@@ -341,7 +421,7 @@ def test_all_mistakes_are_told_at_once_and_in_their_places(tea: Desk) -> None:
         "8:7: tests.0.when: 2026-06-04 is a Thursday, not 'Sun'",
         f"9:26: {at_five}.0: nothing is called 'payid'; did you mean 'paid'?",
         f"9:46: {at_five}.1.shipped: there is no key 'carier'; did you mean 'carrier'?",
-        f"9:75: {at_five}.2.status: this is not what belongs here: a status, in small letters.",
+        f"9:75: {at_five}.2.status: this is not what belongs here: a status, in small letters",
         "11:7: tests.0.expect: there is no 2026-06-07 25:00",
         "12:27: tests.0.expect.2026-06-07 09:00: there is no key 'sedn'; did you mean 'send'?",
         "13:33: tests.0.expect.2026-06-08 09:00.send: there is no template 'how-wasit'; did you mean 'how-was-it'?",
@@ -349,6 +429,27 @@ def test_all_mistakes_are_told_at_once_and_in_their_places(tea: Desk) -> None:
         "15:16: tests.0.why_not: there is no rule 'how-was'; did you mean 'how-was-it'?",
         "16:5: tests.1: say what is to come of it: 'expect', and be it 'expect: nothing'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("when: { 2026-06-04 10:00: paid }\n    expect:", "'expect' is empty"),
+        ("when: { 2026-06-04 10:00: paid }\n    expect: []", "write what is done by its time"),
+        ("when: { 9999-06-04 10:00: paid }\n    expect: nothing", "write a day from 2000 to 2099"),
+        ("when: { 2026-06-04 10:00: { paid: now } }\n    expect: nothing", "'paid' stands alone"),
+        ("store: tee\n    when: { 2026-06-04 10:00: paid }\n    expect: nothing", "did you mean 'tea'?"),
+        ("languages: xx\n    when: { 2026-06-04 10:00: paid }\n    expect: nothing", "there is no language 'xx'"),
+        ("order: { total: 1E+99 }\n    when: { 2026-06-04 10:00: paid }\n    expect: nothing", "must be at most"),
+        (
+            "orders: [&one { number: A, when: { 2026-06-04 10:00: paid } }, *one]\n    expect: nothing",
+            "there is an order 'A' already",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_a_mistake(tea: Desk, written: str, why: str) -> None:
+    (line,) = mistakes(tea, f"  - name: odd\n    {written}")
+    assert why in line
 
 
 @pytest.mark.parametrize(
