@@ -30,10 +30,10 @@ from connector.cli._exits import Exit
 from connector.config import ConfigKeys, Mode, StoreKeys
 from connector.loading import Loaded, load
 from connector.observe import LEVELS
+from connector.ruletests.cases import read_cases
 from connector.ruletests.keys import ExpectedKeys, ItemKeys, OrderKeys, RuleTestFile, RuleTestKeys
 from connector.ruletests.life import HAPPENINGS
 from connector.ruletests.playing import play, stand_for
-from connector.ruletests.reading import read_tests
 from connector.ruletests.verdicts import verdict
 from connector.store.tables import metadata
 from rules.conditions import FIELDS, OPERATORS
@@ -439,7 +439,7 @@ def test_an_example_of_a_rule_test_passes(block: Block, tmp_path: Path) -> None:
     loaded = load(tmp_path / "config.yaml", {})
     assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
     named_rules = f"rules: [{'after-delivery' if block is PLAYED[0] else 'example'}]\n"
-    cases, problems = read_tests({RULE_TESTS: named_rules + block.text}, loaded)
+    cases, problems = read_cases({RULE_TESTS: named_rules + block.text}, loaded)
     assert problems == []
     with stand_for(loaded) as stand:
         assert [verdict(play(stand, case), 0.0).complaints for case in cases] == [()] * len(cases)

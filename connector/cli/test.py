@@ -21,9 +21,9 @@ from connector.cli._options import CONFIG, AsJson, ConfigPath
 from connector.cli._screen import clean, console, print_json
 from connector.config import STAND_IN, not_set, shown
 from connector.loading import Loaded, rule_texts
+from connector.ruletests.cases import Case, read_cases
 from connector.ruletests.junit import as_junit
 from connector.ruletests.playing import play, stand_for
-from connector.ruletests.reading import Case, read_tests
 from connector.ruletests.verdicts import Verdict, verdict
 from rules.document import Problem
 
@@ -73,8 +73,8 @@ def _clients(config: Path) -> Clients:
         names = sorted({name for each in stop.problems for name in missing.get(each.file or "", ())})
         if not names:
             raise
-        told = f"these environment variables are not set, and stood in for: {', '.join(names)}; if it is for them, set them"
-        raise Stop(stop.code, *stop.problems, told) from None
+        told = f"these environment variables are not set, and stood in for: {', '.join(names)}"
+        raise Stop(stop.code, *stop.problems, f"{told}; if it is for one of them, set it") from None
 
 
 def _verdicts(clients: Clients, files: Sequence[str] | None, words: str | None) -> list[tuple[Loaded, list[Verdict]]]:
@@ -87,7 +87,7 @@ def _verdicts(clients: Clients, files: Sequence[str] | None, words: str | None) 
         if not texts and not problems:
             here = ", ".join(shown(Path(pattern)) for pattern in patterns)
             raise Stop(Exit.MISTAKE, f"there are no rule tests at {here}; docs/rule-tests.md tells how to write one")
-        cases, found = read_tests(texts, loaded)
+        cases, found = read_cases(texts, loaded)
         problems += found
         chosen.append((loaded, [each for each in cases if words is None or _is_meant(each, words)]))
     if problems:

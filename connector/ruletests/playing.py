@@ -14,9 +14,9 @@ from connector.loading import Loaded
 from connector.opening import make_adapter
 from connector.people import person_of
 from connector.prepare import WRITTEN
+from connector.ruletests.cases import Case, Told
 from connector.ruletests.keys import Tagged, ToStatus
 from connector.ruletests.life import HAPPENINGS, Happening, Untold, lived
-from connector.ruletests.reading import Case, Told
 from connector.shop import Shop
 from connector.simulation.replay import Act, Life, Setup, Story, begin, retell, run
 from connector.staff import Staff

@@ -1,15 +1,13 @@
-"""Files of rule tests → tests that can be played, or every mistake in them at its place."""
+"""Files of rule tests → tests, as they were written; every mistake in them is a problem at its place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from adapters.registry import ladders_of, platforms, settings_of
 from connector.actions import known_actions
-from connector.config import StoreConfig
 from connector.loading import Loaded
 from connector.ruletests.keys import (
     CommonKeys,
@@ -20,24 +18,13 @@ from connector.ruletests.keys import (
     RuleTestKeys,
     merged,
 )
-from connector.ruletests.life import BEGINNINGS, HAPPENINGS, Happening, Untold, lived, newborn
-from connector.ruletests.times import Span, in_zone, parse_moment, parse_span
+from connector.ruletests.life import HAPPENINGS
+from connector.ruletests.times import Span, parse_moment, parse_span
 from rules.document import Document, Path, Problem, parse
-from rules.events import Ladders, parse_rung
-from rules.past import Past
 from rules.validation import did_you_mean, validate, validate_part
-
-FIRST_NUMBER = 7001
-"""The number of an order of which none is told."""
 
 NOTHING = "nothing"
 ANY = "any"
-
-INVENTED: Mapping[str, Mapping[str, object]] = {
-    "woocommerce": {"url": "https://shop.example.com", "consumer_key": "ck_", "consumer_secret": "cs_"},
-    "shopify": {"url": "https://shop.myshopify.com", "access_token": "shpat_", "platform_messages": "invoice"},
-}
-"""A store on a platform on which the configuration has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,41 +77,14 @@ class RuleTest:
         return self.document.mark(self.path).line
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An order, and what happens to it in the store where the test is played."""
-
-    first: Any
-    happenings: tuple[Happening, ...]
-    past: Past
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A test in one store and in one language. `until` is how far time goes, where that is told (UTC)."""
-
-    test: RuleTest
-    store: StoreConfig
-    language: str | None
-    orders: tuple[Told, ...]
-    switched_on: datetime | None
-    until: datetime | None
-
-    @property
-    def name(self) -> str:
-        keys = self.test.keys
-        about = [self.store.id] if len(keys.store or keys.platform or ()) > 1 else []
-        about += [self.language] if self.language is not None and len(keys.languages or ()) > 1 else []
-        return f"{keys.name} ({', '.join(about)})" if about else keys.name
-
-
-def read_tests(files: Mapping[str, str], loaded: Loaded) -> tuple[list[Case], list[Problem]]:
-    """The tests of these files (name → text) for this configuration, and the mistakes: sorted, each once."""
-    problems: list[Problem] = []
-    cases: list[Case] = []
-    known, invented = platforms(), dict[str, StoreConfig]()
+def read_tests(
+    files: Mapping[str, str], loaded: Loaded, platforms: Collection[str], problems: list[Problem]
+) -> Iterator[RuleTest]:
+    """The tests of these files (name → text) that are right, as far as can be told without telling their stories.
+    `platforms` are those on which a test may happen.
+    """
     for file, text in files.items():
-        reading = _Reading(parse(text, file), loaded, problems, known, invented)
+        reading = _Reading(parse(text, file), loaded, platforms, problems)
         common = validate(reading.document, RuleTestFile, problems)
         data = reading.document.data
         _check_names(reading, (), data)
@@ -132,19 +92,17 @@ def read_tests(files: Mapping[str, str], loaded: Loaded) -> tuple[list[Case], li
         for position, entry in enumerate(tests if isinstance(tests, list) else ()):
             test = _test(reading, ("tests", position), entry, common)
             if test is not None:
-                cases += _cases(reading, test)
-    return cases, sorted(set(problems))
+                yield test
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A file that is being read, what has come up so far, and what was looked up once for all files."""
+    """A file that is being read, what it may name, and what has come up so far."""
 
     document: Document
     loaded: Loaded
+    platforms: Collection[str]
     problems: list[Problem]
-    platforms: Sequence[str]
-    invented: dict[str, StoreConfig]
 
     def problem(self, path: Path, message: str, *, key: bool = False) -> None:
         self.problems.append(self.document.problem(path, message, key=key))
@@ -209,7 +167,7 @@ def _rule_ids(reading: _Reading) -> list[str]:
     return sorted({rule.id for rules in reading.loaded.rules.values() for rule in rules})
 
 
-def _no_such(noun: str, name: str, known: Sequence[str]) -> str:
+def _no_such(noun: str, name: str, known: Collection[str]) -> str:
     hint = did_you_mean(name, known) or f"; there is {', '.join(known)}"
     return f"there is no {noun} '{name}'{hint}"
 
@@ -342,93 +300,3 @@ def _words(reading: _Reading, path: Path, value: object) -> tuple[str, ...] | No
             reading.problem(path, f"there is no template '{word}'{hint}")
             return None
     return words if words != (ANY,) else ()
-
-
-# Stores and languages -----------------------------------------------------------------------------------------
-
-
-def _cases(reading: _Reading, test: RuleTest) -> Iterator[Case]:
-    """The test in each of its stores and languages; its stories are told to the end, so that mistakes in them show."""
-    for store in _stores(reading, test.keys):
-        for language in test.keys.languages or (None,):
-            before = len(reading.problems)
-            orders = [
-                told
-                for position, said in enumerate(test.orders)
-                if (told := _told(reading, test, said, FIRST_NUMBER + position, store, language)) is not None
-            ]
-            switched_on = _moment_of(reading, test, "switched_on", store)
-            until = _moment_of(reading, test, "until", store)
-            if len(reading.problems) > before:
-                return
-            yield Case(test, store, language, tuple(orders), switched_on, until)
-
-
-def _stores(reading: _Reading, keys: RuleTestKeys) -> list[StoreConfig]:
-    """Where it happens: the stores, or one of each platform, that are named; else the first of the configuration."""
-    stores = reading.loaded.config.stores
-    if keys.store is not None:
-        return [store for name in keys.store for store in stores if store.id == name]
-    if keys.platform is None:
-        return [stores[0]]
-    on = {**reading.invented, **{store.platform: store for store in reversed(stores)}}
-    for platform in keys.platform:
-        if platform not in on:
-            on[platform] = reading.invented[platform] = _invented(platform, stores[0])
-    return [on[platform] for platform in keys.platform]
-
-
-def _invented(platform: str, like: StoreConfig) -> StoreConfig:
-    """A store on a platform on which the configuration has none; what is not its platform's is as in another store."""
-    settings = settings_of(platform).model_validate(INVENTED.get(platform, {}))
-    rungs = {
-        key: tuple(parse_rung(what, value) for rung in ladder for what, value in rung.items())
-        for key, ladder in ladders_of(platform).items()
-    }
-    return replace(
-        like,
-        id=platform,
-        platform=platform,
-        url=str(getattr(settings, "url", "")),
-        settings={name: getattr(settings, name) for name in type(settings).model_fields},
-        ladders=Ladders(**rungs),
-    )
-
-
-def _moment_of(reading: _Reading, test: RuleTest, key: str, store: StoreConfig) -> datetime | None:
-    written = getattr(test.keys, key)
-    return _on_clock(reading, (*test.path, key), parse_moment(written), store) if written is not None else None
-
-
-def _on_clock(reading: _Reading, path: Path, at: datetime, store: StoreConfig) -> datetime | None:
-    try:
-        return in_zone(at, store.calendar.zone)
-    except ValueError as error:
-        reading.problem(path, str(error))
-        return None
-
-
-def _told(
-    reading: _Reading, test: RuleTest, said: OrderSaid, number: int, store: StoreConfig, language: str | None
-) -> Told | None:
-    """An order and its life, as it is told in this store."""
-    happenings: list[Happening] = []
-    for each in said.when:
-        at = _on_clock(reading, each.path, each.at, store)
-        if at is None:
-            return None
-        happenings.append(Happening(at, each.kind, each.detail))
-    happenings.sort(key=lambda each: each.at)
-    begins = happenings[0].at
-    if not any(each.kind in BEGINNINGS for each in happenings if each.at == begins):
-        happenings.insert(0, Happening(begins, "placed", HAPPENINGS["placed"].detail()))
-    first = newborn(merged(test.keys.order, said.keys), number, begins, store, language)
-    for count in range(1, len(happenings) + 1):
-        try:
-            past = lived(first, happenings[:count], store)
-        except Untold as why:
-            wrong = happenings[count - 1]
-            where = next(each.path for each in said.when if each.detail is wrong.detail)
-            reading.problem(where, str(why))
-            return None
-    return Told(first, tuple(happenings), past)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.channel_keys import PLATFORM
+from connector.ruletests.cases import Case
 from connector.ruletests.keys import texts_for
 from connector.ruletests.playing import Played
-from connector.ruletests.reading import Case, Expected
+from connector.ruletests.reading import Expected
 from connector.ruletests.times import Span, on_the_wall
 from connector.shop import Shop
 from connector.simulation.outcome import example_of

@@ -9,9 +9,9 @@ from textwrap import dedent, indent
 import pytest
 
 from adapters.model import Address, Customer, LineItem, Order
+from connector.ruletests.cases import read_cases
 from connector.ruletests.keys import AddressKeys, CustomerKeys, ItemKeys, OrderKeys
 from connector.ruletests.playing import play, stand_for
-from connector.ruletests.reading import read_tests
 from tests.connector.telling import MUG, TEA, ZONE, Both, Life, both_stores
 
 TRIGGERS = (
@@ -181,7 +181,7 @@ def done_in_test(life: Life, told: str) -> Done:
     """What a test of the same rules tells."""
     assert life.world.client is not None
     loaded = life.world.client.loaded
-    cases, problems = read_tests({"told.yaml": "version: 1\ntests:\n" + indent(dedent(told), "  ")}, loaded)
+    cases, problems = read_cases({"told.yaml": "version: 1\ntests:\n" + indent(dedent(told), "  ")}, loaded)
     assert problems == []
     with stand_for(loaded) as stand:
         (played,) = (play(stand, case) for case in cases)
