@@ -458,6 +458,19 @@ def _filled_in(
     return _VARIABLE.sub(replacement, value)
 
 
+STAND_IN = "0" * 20
+"""In place of a variable that is not set, where no secret is needed: long enough for one, and all digits, as some ids
+have to be.
+"""
+
+
+def not_set(file: Path, environ: Mapping[str, str]) -> list[str]:
+    """The environment variables that a config file names and that are not set; none where it cannot be read."""
+    document = read_document(file, [])
+    names = _VARIABLE.findall(document.text) if document is not None else []
+    return sorted({name for name in names if name not in environ and f"{name}_FILE" not in environ})
+
+
 def _variable(name: str, environ: Mapping[str, str]) -> str:
     if name in environ:
         return environ[name]

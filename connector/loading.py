@@ -47,7 +47,7 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
     config = load_config(file, environ, problems)
     if config is None:
         rule_files, template_folder = places(file)
-        sources = _rule_texts(rule_files, problems)
+        sources = rule_texts(rule_files, problems)
         _load(
             sources,
             _ANY_HOURS,
@@ -61,7 +61,7 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
         if not glob.glob(pattern, recursive=True):
             message = f"rules: no file matches '{shown(Path(pattern))}'; 'aftersale init' writes starter rules"
             problems.append(Problem(shown(file), 1, 1, message))
-    sources = _rule_texts(config.rule_files, problems)
+    sources = rule_texts(config.rule_files, problems)
     templates = _template_texts(config.template_folder, problems)
     by_hours: dict[Window | None, tuple[Rule, ...]] = {}
     for store in config.stores:
@@ -123,7 +123,8 @@ def _windows(hours: Window | None) -> dict[str, Window]:
     return {"business_hours": hours} if hours is not None else {}
 
 
-def _rule_texts(patterns: Sequence[str], problems: list[Problem]) -> dict[str, str]:
+def rule_texts(patterns: Sequence[str], problems: list[Problem]) -> dict[str, str]:
+    """The texts of the files that these patterns name, by the files' names."""
     texts: dict[str, str] = {}
     for pattern in patterns:
         for file, why_not in files_of(pattern):

@@ -7,7 +7,7 @@ better, and is no event that a rule could act on. Tags, custom fields and the li
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,7 +30,8 @@ class Past:
     """What is known of an order's past: the order as it is now, and the moments (UTC) at which it changed, in order.
 
     `statuses` are those it had, each with since when; `seen` when what has no date was seen. `untold` is what happened
-    at a time that nobody knows: old events, at the order's last change.
+    at a time that nobody knows: old events, at the order's last change. Where everything is known, `versions` are the
+    order as it was from each moment on, and nothing has to be concluded.
     """
 
     order: Order
@@ -38,6 +39,12 @@ class Past:
     statuses: tuple[tuple[datetime, str], ...]
     seen: Dates
     untold: Journal
+    versions: tuple[tuple[datetime, Order], ...] = ()
+
+
+def known_past(versions: Sequence[tuple[datetime, Order]]) -> Past:
+    """The past of an order of which it is known how it was from each moment (UTC) on; the earliest comes first."""
+    return Past(versions[-1][1], tuple(at for at, _ in versions), (), {}, (), tuple(versions))
 
 
 def past_of(order: Order, journal: Journal = ()) -> Past:
@@ -70,6 +77,8 @@ def as_of(past: Past, moment: datetime) -> Order:
     order = past.order
     if moment >= past.moments[-1]:
         return order
+    if past.versions:
+        return next(version for at, version in reversed(past.versions) if at <= moment)
     refunds = tuple(each for each in order.refunds if _when(past, each.created_at, each.id, *_REFUNDS) <= moment)
     returns = (each for each in order.returns if _when(past, each.created_at, each.id, RETURN_REQUESTED) <= moment)
     parcels = (each for each in order.shipments if _when(past, each.shipped_at, each.id, PARCEL) <= moment)

@@ -1,8 +1,8 @@
 """The documentation says what there is, all of it, and nothing else; and its examples are right.
 
 Each reference is a table below a heading; a table is known by its heading and its first column's title.
-A ```yaml block says what it is: `rules` and `config` are whole files, `part` is some keys of a rule, `top` some of
-the config, `store` some of a store.
+A ```yaml block says what it is: `rules`, `config` and `tests` are whole files (and tests are played), `part` is some
+keys of a rule, `top` some of the config, `store` some of a store.
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ from connector.cli._exits import Exit
 from connector.config import ConfigKeys, Mode, StoreKeys
 from connector.loading import Loaded, load
 from connector.observe import LEVELS
+from connector.ruletests.cases import read_cases
+from connector.ruletests.keys import ExpectedKeys, ItemKeys, OrderKeys, RuleTestFile, RuleTestKeys
+from connector.ruletests.life import HAPPENINGS
+from connector.ruletests.playing import play, stand_for
+from connector.ruletests.verdicts import verdict
 from connector.store.tables import metadata
 from rules.conditions import FIELDS, OPERATORS
 from rules.events import TRIGGERS, Ladders, Rung
@@ -44,6 +49,7 @@ from rules.timing import WORDS
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", *(f"docs/{file.name}" for file in ROOT.glob("docs/*.md")))
 RULES, CONFIGURATION, COMMANDS = "docs/rules.md", "docs/configuration.md", "docs/commands.md"
+RULE_TESTS = "docs/rule-tests.md"
 
 
 # Reading Markdown ---------------------------------------------------------------------------------------------
@@ -147,6 +153,30 @@ def test_every_key_of_a_store_is_documented() -> None:
 @pytest.mark.parametrize("platform", platforms())
 def test_every_key_of_a_platform_is_documented(platform: str) -> None:
     assert_documents(settings_of(platform), CONFIGURATION, platform)
+
+
+def test_every_key_of_a_file_of_rule_tests_is_documented() -> None:
+    assert_documents(RuleTestFile, RULE_TESTS, "A file of tests")
+
+
+@pytest.mark.parametrize(
+    ("model", "heading", "column"),
+    [
+        (RuleTestKeys, "A file of tests", "key of a test"),
+        (OrderKeys, "The order", "key of an order"),
+        (ItemKeys, "Items", "key of an item"),
+        (ExpectedKeys, "What is expected", "key of an expectation"),
+    ],
+)
+def test_every_key_of_a_rule_test_is_documented(model: type[BaseModel], heading: str, column: str) -> None:
+    assert_documents(model, RULE_TESTS, heading, column)
+
+
+def test_everything_that_can_happen_in_a_rule_test_is_documented() -> None:
+    assert named(RULE_TESTS, "What happens", "word") == HAPPENINGS.keys()
+    rows = {code(cells[0])[0]: cells for cells in table(RULE_TESTS, "What happens", "word")}
+    for word in HAPPENINGS:
+        assert all(short.startswith(f"{word}: ") for short in code(rows[word][2]))
 
 
 def test_every_mode_is_documented() -> None:
@@ -344,7 +374,9 @@ BASE_CONFIG = {
     "staff": '["json://127.0.0.1:9"]',
     "stores": f"[{{{', '.join(f'{key}: {value!r}' for key, value in BASE_STORE.items())}}}]",
 }
-EXAMPLES = [block for page in PAGES for block in blocks(page) if block.what.startswith("yaml")]
+EXAMPLES = [
+    block for page in PAGES for block in blocks(page) if block.what.startswith("yaml") and block.what != "yaml tests"
+]
 
 
 def completed(text: str, base: dict[str, str], *, unless: Collection[str] = ()) -> str:
@@ -394,6 +426,25 @@ def test_an_example_is_right(block: Block, tmp_path: Path) -> None:
     environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", config), "value")
     loaded = load(tmp_path / "config.yaml", environ)
     assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
+
+
+PLAYED = [block for block in blocks(RULE_TESTS) if block.what == "yaml tests"]
+
+
+@pytest.mark.parametrize("block", PLAYED, ids=str)
+def test_an_example_of_a_rule_test_passes(block: Block, tmp_path: Path) -> None:
+    (first,) = (each for each in blocks(RULE_TESTS) if each.what == "yaml rules")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "first.yaml").write_text(first.text, encoding="utf-8")
+    (tmp_path / "rules" / "example.yaml").write_text(rules_with(block), encoding="utf-8")
+    (tmp_path / "config.yaml").write_text(config_with(block), encoding="utf-8")
+    loaded = load(tmp_path / "config.yaml", {})
+    assert isinstance(loaded, Loaded), "\n".join(map(str, loaded))
+    named_rules = f"rules: [{'after-delivery' if block is PLAYED[0] else 'example'}]\n"
+    cases, problems = read_cases({RULE_TESTS: named_rules + block.text}, loaded)
+    assert problems == []
+    with stand_for(loaded) as stand:
+        assert [verdict(play(stand, case), 0.0).complaints for case in cases] == [()] * len(cases)
 
 
 TEMPLATES = [block for page in PAGES for block in blocks(page) if block.what.startswith("markdown")]

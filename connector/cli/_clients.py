@@ -46,7 +46,8 @@ Read = Callable[[Path, Mapping[str, str]], Loaded | list[Problem]]
 def load_clients(path: Path, read: Read = load) -> Clients:
     """Read all that `-c` names. A client with mistakes is told on stderr and left out, where there are others.
 
-    Raises Stop with every mistake where nothing is right.
+    `environ` gives the environment in which a config file is read. Raises Stop with every mistake where nothing is
+    right.
     """
     files = _files(path)
     results = [read(file, os.environ) for file in files]

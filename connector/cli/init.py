@@ -1,4 +1,4 @@
-"""Begin with a shop of yours: writes config.yaml and starter rules.
+"""Begin with a shop of yours: writes config.yaml, starter rules, and tests of them.
 
 It asks on which platform your shop is, and a few questions more. Nothing that is there already is overwritten.
 """
@@ -223,6 +223,7 @@ def _write(file: Path, answers: Answers) -> tuple[list[Path], list[Path]]:
     """Write what is not there yet: (written, kept as they were). The config holds the key: its owner's alone."""
     texts = {
         file.parent / "rules" / "starter.yaml": _starter(f"rules/{answers.platform}.yaml"),
+        file.parent / "rules" / "tests" / "starter.yaml": _starter(f"tests/{answers.platform}.yaml"),
         **{
             file.parent / "templates" / "how-was-it" / f"{locale}.md": _starter(f"how-was-it/{locale}.md")
             for locale in ("en", "he", "ar", "ru")
@@ -275,4 +276,5 @@ def _tell(file: Path, written: list[Path], kept: list[Path], asked: Answers | No
     else:
         screen.print("\nNow:")
     screen.print(f"  aftersale{option} check --online    is everything right?", soft_wrap=True)
+    screen.print(f"  aftersale{option} test              do the rules do what they should?", soft_wrap=True)
     screen.print(f"  aftersale{option} run --once        the first run only looks: it sends nothing", soft_wrap=True)

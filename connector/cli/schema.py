@@ -1,9 +1,10 @@
-"""The JSON Schema of rule or config files, for editors.
+"""The JSON Schema of rule, config or rule test files, for editors.
 
 Editors with YAML support check and complete what you write with it:
 
     aftersale schema rules > rules.schema.json
     aftersale schema config > config.schema.json
+    aftersale schema tests > tests.schema.json
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ from connector.actions import known_actions
 from connector.cli._exits import Exit
 from connector.cli._screen import print_json
 from connector.config import ConfigKeys, StoreKeys
+from connector.ruletests.schema import tests_schema
 from rules.schema import json_schema, without_noise
 
 
 def schema(
-    which: Annotated[Literal["rules", "config"], typer.Argument(help="Of which files.")] = "rules",
+    which: Annotated[Literal["rules", "config", "tests"], typer.Argument(help="Of which files.")] = "rules",
 ) -> Exit:
     if which == "rules":
         print_json(json_schema({kind.name: kind.spec for kind in known_actions().values()}))
+    elif which == "tests":
+        print_json(tests_schema(known_actions()))
     else:
         print_json(config_schema())
     return Exit.WELL

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from connector.actions import Prepared
 from connector.channel_keys import PLATFORM
 from connector.shop import Shop
 from connector.simulation.replay import Act, Progress, Replay, Setup, Story, begin, refusals, run
 from connector.simulation.words import mostly_blank
+from connector.store.followups import Followup
 from connector.store.suppressions import Listed
 from rules.planner import LONG_AGO
 
@@ -121,9 +123,14 @@ def _count(simulation: Simulation, shop: Shop, act: Act) -> None:
     outcome.channels[prepared.channel or PLATFORM] += 1
     simulation.of_person[row.person].append((row.at, row.number, row.rule))
     if len(outcome.examples) < WRITTEN_OUT:
-        channel = prepared.channel or PLATFORM
-        markup = shop.adapter.markup if channel == PLATFORM else "plain"
-        outcome.examples.append(Example(row.at, row.number, channel, prepared.subject, prepared.text or "", markup))
+        outcome.examples.append(example_of(shop, row, prepared))
+
+
+def example_of(shop: Shop, row: Followup, prepared: Prepared) -> Example:
+    """What an action would have said, and by which channel."""
+    channel = prepared.channel or PLATFORM
+    markup = shop.adapter.markup if channel == PLATFORM else "plain"
+    return Example(row.at, row.number, channel, prepared.subject, prepared.text or "", markup)
 
 
 def _count_what_is_left(simulation: Simulation, going: Replay) -> None:

@@ -46,7 +46,7 @@ def plain(example: Example) -> str:
     """A message's text as it is read, without markup."""
     if example.markup == "plain":
         return example.text
-    broken = example.text.replace("</p>", "\n").replace("<br />", "\n").replace("</li>", "\n")
+    broken = example.text.replace("<p>", "\n").replace("</p>", "\n").replace("<br />", "\n").replace("</li>", "\n")
     return unescape(nh3.clean(broken, tags=set())).strip()
 
 
@@ -55,8 +55,8 @@ def what_is_not_known(told: Simulation) -> Iterator[str]:
     for (store, kind), number in told.unknown.most_common():
         orders = f"{number:,} order" + ("s" if number != 1 else "")
         what = f"became '{kind.removeprefix(STATUS)}'" if kind.startswith(STATUS) else f"had '{kind}'"
-        told = "The store does not say when: it counts from the last change, and sets no rule off."
-        yield f"{store}: {orders} {what}. {told}"
+        so = "The store does not say when: it counts from the last change, and sets no rule off."
+        yield f"{store}: {orders} {what}. {so}"
 
 
 def _rule(loaded: Loaded, outcome: Outcome) -> dict[str, object]:

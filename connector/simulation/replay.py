@@ -26,7 +26,7 @@ from connector.reconciler import reconcile
 from connector.runner import CLAIM
 from connector.shop import Shop
 from connector.store.followups import Followup
-from connector.store.orders import Erased, Known, decode
+from connector.store.orders import Erased, Known, decode, encode
 from connector.store.suppressions import Listed
 from connector.wording import InWords
 from rules import breakers
@@ -45,13 +45,21 @@ Progress = Callable[[datetime], None]
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """An order to be replayed: `raw` is how it is now, `journal` what was written down of it, `person` whose it is."""
+    """An order to be replayed: `raw` is how it is now, `journal` what was written down of it, `person` whose it is.
+
+    `told` is its past where that is known in full, and need not be concluded from the other two.
+    """
 
     store: str
     raw: bytes
     person: str
     journal: Journal = ()
     erased: Erased | None = None
+    told: Past | None = None
+
+    @property
+    def past(self) -> Past:
+        return self.told or past_of(decode(self.raw), self.journal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +125,10 @@ def begin(setup: Setup, stories: Iterable[Story]) -> Replay:
     going = Replay(setup)
     for story in stories:
         shop = setup.shops[story.store]
-        past = past_of(decode(story.raw), story.journal)
-        life = Life(len(going.lives), story, shop, past.moments)
-        if past.moments[0] <= setup.start:
-            is_quiet = past.moments[-1] <= setup.start and not shop.ladders.assumes
+        moments = story.past.moments
+        life = Life(len(going.lives), story, shop, moments)
+        if moments[0] <= setup.start:
+            is_quiet = moments[-1] <= setup.start and not shop.ladders.assumes
             if is_quiet and not any(active.rule.backfill for active in shop.rules):
                 continue
         going.lives.append(life)
@@ -144,6 +152,12 @@ def run(going: Replay, progress: Progress = lambda now: None) -> Iterator[Act]:
         for life in woken.values():
             _sleep(going, life, now)
         progress(now)
+
+
+def retell(life: Life, told: Past) -> None:
+    """From now on the order's story is another: something that was done has changed it."""
+    life.story = replace(life.story, told=told)
+    life.moments = told.moments
 
 
 # When something may happen --------------------------------------------------------------------------------------
@@ -181,7 +195,7 @@ def _beat(going: Replay, shop: Shop, now: datetime) -> Iterator[Act]:
                 _catch_up(going, life, _look(going, life, now), now)
     for life in list(going.stirred.values()):
         if life.ask_at is not None and life.ask_at <= now and life.seen_at is not None:
-            order = as_of(_past(life), life.seen_at)
+            order = as_of(life.story.past, life.seen_at)
             life.journal = observe(order, life.journal, Sight(now, shop.ladders, shop.calendar))
             _plan(going, life, order, shop.rules, now)
     before: list[list[Followup]] = []
@@ -202,13 +216,9 @@ def _beat(going: Replay, shop: Shop, now: datetime) -> Iterator[Act]:
 # Seeing and planning --------------------------------------------------------------------------------------------
 
 
-def _past(life: Life) -> Past:
-    return past_of(decode(life.story.raw), life.story.journal)
-
-
 def _look(going: Replay, life: Life, now: datetime) -> Order:
     """The order as the store shows it now; what is new in it goes into its journal."""
-    past, start, before = _past(life), going.setup.start, life.seen_at
+    past, start, before = life.story.past, going.setup.start, life.seen_at
     order = as_of(past, now)
     is_old = before is None and order.created_at <= start
     sight = Sight(now, life.shop.ladders, life.shop.calendar, start if is_old else None)
@@ -308,7 +318,7 @@ def _expire(going: Replay, life: Life, now: datetime) -> Iterator[Act]:
     for row in late:
         yield _end(life, row, now, "skipped", "expired: it was due, and was not to be done this late")
     if late:
-        _plan(going, life, as_of(_past(life), life.seen_at or now), life.shop.rules, now)
+        _plan(going, life, as_of(life.story.past, life.seen_at or now), life.shop.rules, now)
 
 
 def _due(life: Life, now: datetime) -> list[Followup]:
@@ -365,7 +375,8 @@ def _act_on(going: Replay, life: Life, step: Sequence[Followup], now: datetime) 
         _catch_up(going, life, order, now)
     shop, story, of_rule = life.shop, life.story, step[0].rule
     rule = [active for active in shop.rules if active.rule.id == of_rule]
-    known = Known(story.raw, life.journal, story.person, open=True, was_missing=False, erased=story.erased)
+    raw = story.raw if story.told is None else encode(order)
+    known = Known(raw, life.journal, story.person, open=True, was_missing=False, erased=story.erased)
     recorded = [row for row in _recorded(going, life) if row.rule == of_rule]
     judged = judge(shop, known, order, recorded, step[0], going.setup.listed, now)
     todo = [row for row in life.rows.values() if row.of_step == step[0].of_step and row.state == "pending"]
