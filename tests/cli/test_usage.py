@@ -38,7 +38,7 @@ def test_help_lists_every_command_with_the_first_line_of_its_file(desk: Desk) ->
     folder = Path(connector.cli.__path__[0])
     for file in folder.glob("[a-z]*.py"):
         first_line = file.read_text().partition("\n")[0].strip('"')
-        assert file.stem in result.out
+        assert file.stem.replace("_", "-") in result.out
         assert first_line[:40] in result.out
 
 
