@@ -435,3 +435,6 @@ HAPPENINGS: Mapping[str, Kind] = {
 """What can happen to an order, by the word for it in a test."""
 
 BEGINNINGS = frozenset({"placed", "abandoned"})
+
+MOVES = frozenset({"on_hold", "failed", "cancelled", "completed", "refunded"})
+"""What a rule can make happen by setting the status of that name."""

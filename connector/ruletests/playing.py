@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from adapters.base import StoreAdapter
+from connector.actions import Prepared
 from connector.config import StoreConfig
 from connector.lines import Line, lines_in_peace
 from connector.loading import Loaded
@@ -15,7 +16,7 @@ from connector.opening import make_adapter
 from connector.people import person_of
 from connector.ruletests.cases import Case, Told
 from connector.ruletests.keys import Tagged, ToStatus
-from connector.ruletests.life import HAPPENINGS, Happening, Untold, lived
+from connector.ruletests.life import HAPPENINGS, MOVES, Happening, Untold, lived
 from connector.shop import Shop
 from connector.simulation.replay import Act, Life, Setup, Story, begin, retell, run
 from connector.staff import Staff
@@ -38,7 +39,8 @@ POLLED_EVERY = timedelta(minutes=1)
 class Played:
     """What came of a test: all that happened to its orders, by their number, and all that was done, in order.
 
-    `undone` is what was not done, or not yet; `refused` is why rules did not act, by rule, with the order's number.
+    `undone` is what was not done, or not yet; `refused` is why rules did not act, by rule, with the order's number;
+    `impossible` is what was done and the store would not have taken, with why.
     """
 
     case: Case
@@ -47,6 +49,7 @@ class Played:
     done: Sequence[Act]
     undone: Sequence[Followup]
     refused: Sequence[tuple[str, str, str]]
+    impossible: Sequence[tuple[Followup, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +85,42 @@ def play(stand: Stand, case: Case) -> Played:
     start = case.switched_on or min(moments) - timedelta(hours=1)
     end = case.until or max(moments) + timedelta(days=LONGEST_DAYS)
     shop = _shop(stand, case, start)
-    told_by_id = {told.first.id: told for told in case.orders}
-    going = begin(
-        Setup({shop.id: shop}, start, end, lambda marks: (), written_out), (_story(shop, told) for told in case.orders)
-    )
+    stories = {told.first.id: told for told in case.orders}
+    setup = Setup({shop.id: shop}, start, end, lambda marks: (), written_out)
+    going = begin(setup, (_story(shop, told) for told in case.orders))
     lives = {life.story.past.order.id: life for life in going.lives}
-    acts: list[Act] = []
+    done: list[Act] = []
+    impossible: list[tuple[Followup, str]] = []
     for act in run(going):
-        acts.append(act)
-        for news in _news(act):
-            told = told_by_id[act.row.order_id]
-            happenings = (*told.happenings, news)
+        if act.made is None:
+            continue
+        done.append(act)
+        id_, news = act.row.order_id, _news(act.row, act.made.prepared)
+        if news is not None:
             try:
-                past = lived(told.first, happenings, case.store)
-            except Untold:
-                continue  # the store would refuse it: nothing changes
-            told_by_id[act.row.order_id] = Told(told.first, happenings, past)
-            retell(lives[act.row.order_id], past)
+                stories[id_] = told = _told_on(stories[id_], news, case.store)
+                retell(lives[id_], told.past)
+            except Untold as why:
+                impossible.append((act.row, str(why)))
+    refused: list[tuple[str, str, str]] = []
+    for id_, told in stories.items():
+        refused += _refused(shop, lives[id_]) if id_ in lives else _left_alone(shop, told, start)
     rows = [row for life in going.lives for row in life.rows.values()]
     return Played(
         case,
         shop,
-        [(told.first.number, each) for told in told_by_id.values() for each in told.happenings],
-        [act for act in acts if act.made is not None],
+        [(told.first.number, each) for told in stories.values() for each in told.happenings],
+        done,
         sorted((row for row in rows if row.state != "done"), key=lambda row: (row.at, row.id)),
-        [
-            each
-            for told in told_by_id.values()
-            for each in (
-                _refused(shop, lives[told.first.id]) if told.first.id in lives else _left_alone(shop, told, start)
-            )
-        ],
+        refused,
+        impossible,
     )
+
+
+def _told_on(told: Told, news: Happening, store: StoreConfig) -> Told:
+    """The story with something that a rule did to the order. Raises Untold where the store would refuse it."""
+    happenings = (*told.happenings, news)
+    return Told(told.first, happenings, lived(told.first, happenings, store))
 
 
 def _story(shop: Shop, told: Told) -> Story:
@@ -157,19 +164,17 @@ def _adapter(stand: Stand, store: StoreConfig) -> StoreAdapter:
     return stand.adapters[key]
 
 
-def _news(act: Act) -> list[Happening]:
+def _news(row: Followup, prepared: Prepared) -> Happening | None:
     """What an action changes in its order, seen right after it."""
-    if act.made is None:
-        return []
-    prepared, at = act.made.prepared, act.row.at + timedelta(seconds=1)
+    at = row.at + timedelta(seconds=1)
     if prepared.tags:
-        return [Happening(at, "tagged", Tagged(tags=prepared.tags), by_rule=act.row.rule)]
-    if prepared.status is not None:
-        word = prepared.status.replace("-", "_")
-        if word in HAPPENINGS and word != "status":
-            return [Happening(at, word, HAPPENINGS[word].detail(), by_rule=act.row.rule)]
-        return [Happening(at, "status", ToStatus(status=prepared.status), by_rule=act.row.rule)]
-    return []
+        return Happening(at, "tagged", Tagged(tags=prepared.tags), by_rule=row.rule)
+    if prepared.status is None:
+        return None
+    word = prepared.status.replace("-", "_")
+    if word in MOVES:
+        return Happening(at, word, HAPPENINGS[word].detail(), by_rule=row.rule)
+    return Happening(at, "status", ToStatus(status=prepared.status), by_rule=row.rule)
 
 
 def _refused(shop: Shop, life: Life) -> list[tuple[str, str, str]]:

@@ -221,6 +221,8 @@ def _wrong_reasons(played: Played) -> Iterator[str]:
         if not any(words.casefold() in why.casefold() for why in reasons):
             told = "; ".join(dict.fromkeys(reasons)) or "there was nothing that it did not do"
             yield f"expected that rule '{rule}' does not act, or not again, because of '{words}'; but: {told}"
+    for row, why in played.impossible:
+        yield f"rule '{row.rule}', step {row.position}: the store would refuse {row.kind}: {why}"
     for row in played.undone:
         if row.state == "failed" and row.rule not in wanted:
             yield f"rule '{row.rule}', step {row.position}: {row.kind} failed: {row.reason}"

@@ -389,6 +389,21 @@ def test_an_action_that_fails_is_never_as_expected(tea: Desk) -> None:
     assert told.startswith("rule 'broken', step 1: add_note failed: ")
 
 
+def test_what_the_store_would_refuse_is_told(tea: Desk) -> None:
+    story = """
+  - name: Shopify knows no such status
+    platform: shopify
+    rules: unused
+    when: { 2026-06-04 10:00: paid }
+    expect:
+      2026-06-04 10:00: { set_status: packed }
+"""
+    (told,) = complaints(tea, story)
+    assert told.startswith(
+        "rule 'unused', step 1: the store would refuse set_status: on Shopify a status comes of what"
+    )
+
+
 # Mistakes -----------------------------------------------------------------------------------------------------
 
 
