@@ -182,9 +182,9 @@ MUTANTS = (
     ),
     Mutant(
         "the circuit does not hold what is far more than usual",
-        "connector/runner.py",
-        "        if count > limits[rule]:\n",
-        "        if count > limits[rule] * 100:\n",
+        "rules/breakers.py",
+        "    if load.within_hour > max_per_run:\n",
+        "    if load.within_hour > max_per_run * 100:\n",
         (OVERLOAD,),
     ),
     Mutant(

@@ -216,6 +216,7 @@ sa.Index(
     "ix_followups_open_ends",
     followups.c.store,
     followups.c.state,
+    followups.c.rule,
     sqlite_where=followups.c.state.in_(["unknown", "held"]),
     postgresql_where=followups.c.state.in_(["unknown", "held"]),
 )

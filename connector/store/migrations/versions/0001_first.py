@@ -72,7 +72,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_followups_open_ends",
         "followups",
-        ["store", "state"],
+        ["store", "state", "rule"],
         unique=False,
         sqlite_where=sa.text("state IN ('unknown', 'held')"),
         postgresql_where=sa.text("state IN ('unknown', 'held')"),
