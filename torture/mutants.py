@@ -106,8 +106,8 @@ MUTANTS = (
     Mutant(
         "the claim does not look whether the step is under way",
         "connector/acting.py",
-        '        if not todo or any(row.state in ("unknown", "held") for row in rows):\n',
-        "        if not todo:\n",
+        '        if not todo or any(row.state in ("unknown", "held") for row in rows) or ',
+        "        if not todo or ",
         ("tests/connector/test_open_outcomes.py",),
     ),
     Mutant(
@@ -148,8 +148,8 @@ MUTANTS = (
     Mutant(
         "what expired is done all the same",
         "connector/store/followups.py",
-        "followups.c.expires_at < now",
-        "followups.c.expires_at < followups.c.due_at",
+        "*_due(store, now), followups.c.expires_at < now",
+        "*_due(store, now), followups.c.expires_at < followups.c.due_at",
         ("tests/connector/test_brakes.py",),
     ),
     Mutant(
@@ -186,6 +186,20 @@ MUTANTS = (
         "    if load.within_hour > max_per_run:\n",
         "    if load.within_hour > max_per_run * 100:\n",
         (OVERLOAD,),
+    ),
+    Mutant(
+        "what is far more than a usual day is not held",
+        "rules/breakers.py",
+        "TIMES = 5\n",
+        "TIMES = 500\n",
+        ("tests/rules/test_breakers.py",),
+    ),
+    Mutant(
+        "a pause waits until what was taken in hand is through",
+        "connector/acting.py",
+        " or _is_paused(connection, first)",
+        "",
+        ("tests/connector/test_brakes.py",),
     ),
     Mutant(
         "the back-off does not grow",

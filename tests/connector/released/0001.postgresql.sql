@@ -178,7 +178,7 @@ ALTER TABLE ONLY public.followups
     ADD CONSTRAINT uq_followups_store_rule_subject_step_action UNIQUE (store, rule, subject, step, action);
 CREATE INDEX ix_followups_done ON public.followups USING btree (store, rule, at, backfilled) WHERE ((state = 'done'::text) AND (action = 1));
 CREATE INDEX ix_followups_due ON public.followups USING btree (store, due_at) WHERE (state = 'pending'::text);
-CREATE INDEX ix_followups_open_ends ON public.followups USING btree (store, state, rule) WHERE (state = ANY (ARRAY['unknown'::text, 'held'::text]));
+CREATE INDEX ix_followups_open_ends ON public.followups USING btree (store, state, rule) WHERE ((state = 'unknown'::text) OR (state = 'held'::text));
 CREATE INDEX ix_followups_order ON public.followups USING btree (store, order_id);
 CREATE INDEX ix_followups_person ON public.followups USING btree (person);
 CREATE INDEX ix_ledger_at ON public.ledger USING btree (at);

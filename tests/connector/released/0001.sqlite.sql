@@ -156,7 +156,7 @@ INSERT INTO "versions" VALUES('tea','welcome','ca0dbe32a5301b978aa42f4781fda7f98
 INSERT INTO "versions" VALUES('tea','many','536468e3b3dbba286fa6c468cb8ea469a5900b65feb3eb6a44d5889dbf13dcc7','{"id": "many", "trigger": "order.placed", "max_per_run": 1, "actions": [{"add_tag": "new"}]}','536468e3b3dbba286fa6c468cb8ea469a5900b65feb3eb6a44d5889dbf13dcc7','2026-06-01 09:00:00.000000');
 CREATE INDEX ix_followups_done ON followups (store, rule, at, backfilled) WHERE state = 'done' AND action = 1;
 CREATE INDEX ix_followups_due ON followups (store, due_at) WHERE state = 'pending';
-CREATE INDEX ix_followups_open_ends ON followups (store, state, rule) WHERE state IN ('unknown', 'held');
+CREATE INDEX ix_followups_open_ends ON followups (store, state, rule) WHERE state = 'unknown' OR state = 'held';
 CREATE INDEX ix_followups_order ON followups (store, order_id);
 CREATE INDEX ix_followups_person ON followups (person);
 CREATE INDEX ix_orders_ask_at ON orders (store, ask_at) WHERE ask_at IS NOT NULL;

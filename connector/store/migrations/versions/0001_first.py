@@ -74,8 +74,8 @@ def upgrade() -> None:
         "followups",
         ["store", "state", "rule"],
         unique=False,
-        sqlite_where=sa.text("state IN ('unknown', 'held')"),
-        postgresql_where=sa.text("state IN ('unknown', 'held')"),
+        sqlite_where=sa.text("state = 'unknown' OR state = 'held'"),
+        postgresql_where=sa.text("state = 'unknown' OR state = 'held'"),
     )
     op.create_index("ix_followups_order", "followups", ["store", "order_id"], unique=False)
     op.create_index("ix_followups_person", "followups", ["person"], unique=False)
