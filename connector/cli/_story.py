@@ -265,7 +265,7 @@ def _became(row: Followup, zone: tzinfo, story: Story, now: datetime) -> str:
     told.append(f"not by {row.passed_over}" if row.passed_over else None)
     since = story.outdated.get((row.rule, row.version))
     told.append(f"by the rule as of {local(since, zone)}" if since is not None else None)
-    told.append(_CURES[row.held_for].format(rule=row.rule, id=row.id) if row.held_for is not None else None)
+    told.append(_CURES[str(row.held_for)].format(rule=row.rule, id=row.id) if row.state == "held" else None)
     return "; ".join([state, *(with_times(clean(each), zone) for each in told if each)])
 
 
