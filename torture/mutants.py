@@ -188,6 +188,20 @@ MUTANTS = (
         (OVERLOAD,),
     ),
     Mutant(
+        "what is far more than a usual day is not held",
+        "rules/breakers.py",
+        "TIMES = 5\n",
+        "TIMES = 500\n",
+        ("tests/rules/test_breakers.py",),
+    ),
+    Mutant(
+        "a pause waits until what was taken in hand is through",
+        "connector/acting.py",
+        " or _is_paused(connection, first)",
+        "",
+        ("tests/connector/test_brakes.py",),
+    ),
+    Mutant(
         "the back-off does not grow",
         "connector/waiting.py",
         "FIRST * (1 << min(failures - 1, 10))",

@@ -212,12 +212,15 @@ sa.Index(
     sqlite_where=followups.c.state == "pending",
     postgresql_where=followups.c.state == "pending",
 )
+# Not `state IN (…)`: SQLite would not see that `state = 'held'` is found there.
+_IS_OPEN = sa.or_(followups.c.state == "unknown", followups.c.state == "held")
 sa.Index(
     "ix_followups_open_ends",
     followups.c.store,
     followups.c.state,
-    sqlite_where=followups.c.state.in_(["unknown", "held"]),
-    postgresql_where=followups.c.state.in_(["unknown", "held"]),
+    followups.c.rule,
+    sqlite_where=_IS_OPEN,
+    postgresql_where=_IS_OPEN,
 )
 # How much a rule did, in an hour and on each of many days, is counted in steps, by the first action of each.
 _IS_A_DONE_STEP = sa.and_(followups.c.state == "done", followups.c.action == 1)

@@ -160,6 +160,19 @@ def test_what_is_due_is_found_by_an_index(tmp_path: Path) -> None:
     assert "ix_followups_due" in plan[0][-1]
 
 
+def test_what_a_rule_has_done_is_counted_by_indexes_however_much_there_is(tmp_path: Path) -> None:
+    opened = open_database(url(tmp_path))
+    of_rule = "SELECT count(*) FROM followups WHERE store = 'tea' AND rule = 'welcome' AND"
+    counted = {
+        "ix_followups_done": f"{of_rule} state = 'done' AND action = 1 AND at >= '2026-06-01' AND at < '2026-06-02'",
+        "ix_followups_open_ends": f"{of_rule} state = 'held' AND approved IS 0 AND at > '2026-06-01'",
+    }
+    with opened.read() as connection:
+        for index, query in counted.items():
+            assert index in connection.execute(sa.text(f"EXPLAIN QUERY PLAN {query}")).fetchall()[0][-1]
+    opened.close()
+
+
 def test_no_address_stands_in_the_state_once_a_message_is_sent(world: World) -> None:
     world.rules('- {id: welcome, trigger: order.placed, actions: [send: "Dear {{ customer.first_name }}"]}')
     world.run()

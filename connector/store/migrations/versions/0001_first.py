@@ -72,10 +72,10 @@ def upgrade() -> None:
     op.create_index(
         "ix_followups_open_ends",
         "followups",
-        ["store", "state"],
+        ["store", "state", "rule"],
         unique=False,
-        sqlite_where=sa.text("state IN ('unknown', 'held')"),
-        postgresql_where=sa.text("state IN ('unknown', 'held')"),
+        sqlite_where=sa.text("state = 'unknown' OR state = 'held'"),
+        postgresql_where=sa.text("state = 'unknown' OR state = 'held'"),
     )
     op.create_index("ix_followups_order", "followups", ["store", "order_id"], unique=False)
     op.create_index("ix_followups_person", "followups", ["person"], unique=False)
