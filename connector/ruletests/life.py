@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 from pydantic import BaseModel
 
-from adapters.model import Consent, Customer, LineItem, Milestone, Money, Order, Refund, Return, Shipment
+from adapters.model import Address, Consent, Customer, LineItem, Milestone, Money, Order, Refund, Return, Shipment
 from connector.config import StoreConfig
 from connector.ruletests import keys as written
 from connector.ruletests.keys import Detail, NoDetail, OneParcel, OrderKeys
@@ -99,17 +99,21 @@ def newborn(keys: OrderKeys | None, number: int, at: datetime, store: StoreConfi
     seen = Store(id=store.id, name=store.name, url=store.url)
     currency = keys.currency if keys is not None else OrderKeys().currency
     invented = sample(seen, locale=locale, zone=store.calendar.zone, now=at, signed_by=None, currency=currency).order
-    order = replace(
-        invented,
+    who, where = invented.customer, invented.shipping
+    order = Order(
         id=str(number),
         number=str(number),
+        status="pending",
         created_at=at,
         modified_at=at,
-        paid_at=None,
-        shipments=(),
-        refunds=(),
+        total=invented.total,
+        customer=Customer(
+            id=who.id, email=who.email, first_name=who.first_name, last_name=who.last_name, locale=language
+        ),
+        shipping=Address(first_name=who.first_name, last_name=who.last_name, line1=where.line1, city=where.city),
+        items=invented.items,
+        payment_url=invented.payment_url,
         locale=language,
-        customer=replace(invented.customer, locale=language),
     )
     if keys is not None:
         order = _changed(order, keys)

@@ -31,7 +31,7 @@ from connector.store.suppressions import Listed
 from connector.wording import InWords
 from rules import breakers
 from rules.breakers import Excess, Load
-from rules.events import TRIGGER_STATUS, Event, Journal, Sight, observe
+from rules.events import Event, Journal, Sight, observe
 from rules.past import Past, as_of, past_of
 from rules.planner import Active, Facts, plan
 from rules.protection import Outgoing, Sent
@@ -88,7 +88,7 @@ class Setup:
 @dataclass(slots=True)
 class Life:
     """An order as far as it has been replayed. `refused` is why rules have not begun, `untold` what happened to it at a
-    time that nobody knows, `planned_until` how much of its journal the plan knows.
+    time that nobody knows.
     """
 
     number: int
@@ -97,7 +97,6 @@ class Life:
     moments: tuple[datetime, ...]
     seen_at: datetime | None = None
     journal: Journal = ()
-    planned_until: int = 0
     rows: dict[int, Followup] = field(default_factory=dict)
     refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
     ask_at: datetime | None = None
@@ -192,7 +191,7 @@ def _beat(going: Replay, shop: Shop, now: datetime) -> Iterator[Act]:
             going.stirred.values(), key=lambda each: max((at for at in each.moments if at <= now), default=now)
         ):
             if life.seen_at is None or any(life.seen_at < at <= now for at in life.moments):
-                _catch_up(going, life, _look(going, life, now), now)
+                _plan(going, life, _look(going, life, now), shop.rules, now)
     for life in list(going.stirred.values()):
         if life.ask_at is not None and life.ask_at <= now and life.seen_at is not None:
             order = as_of(life.story.past, life.seen_at)
@@ -235,27 +234,6 @@ def _look(going: Replay, life: Life, now: datetime) -> Order:
     return order
 
 
-def _catch_up(going: Replay, life: Life, order: Order, now: datetime) -> None:
-    """Plan what the news since the last plan may have changed.
-
-    What is planned already is looked at again when it is due; till then nobody sees whether it is still wanted. That
-    is not so for what one of a customer's orders leaves to another, nor where a parcel or item is a subject of its own.
-    """
-    fresh = {event.kind for event in life.journal[life.planned_until :]}
-    planned = {row.rule for row in life.rows.values()}
-    rules = [
-        active
-        for active in life.shop.rules
-        if active.rule.id not in planned
-        or TRIGGER_STATUS.get(active.rule.trigger, active.rule.trigger) in fresh
-        or active.rule.once_per != "order"
-        or active.rule.cooldown is not None
-    ]
-    before = life.ask_at
-    _plan(going, life, order, rules, now)
-    life.ask_at = min((at for at in (before, life.ask_at) if at is not None), default=None)
-
-
 def _plan(going: Replay, life: Life, order: Order, rules: Sequence[Active], now: datetime) -> None:
     """Bring the order's rows in line with the plan that these rules make."""
     shop, story = life.shop, life.story
@@ -264,7 +242,6 @@ def _plan(going: Replay, life: Life, order: Order, rules: Sequence[Active], now:
     deeds = tuple([row.deed for row in recorded])
     facts = Facts(order, story.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
     planned = plan(facts, life.journal, rules, now)
-    life.planned_until = len(life.journal)
     life.refused = {key: why for key, why in life.refused.items() if key[0] not in names} | {**planned.refused}
     life.ask_at = ask_at(planned, now)
     if not planned.wanted and not planned.held_out and not recorded:
@@ -372,7 +349,7 @@ def _act_on(going: Replay, life: Life, step: Sequence[Followup], now: datetime) 
     is_news = any(at > (life.seen_at or now) for at in life.moments if at <= now)
     order = _look(going, life, now)
     if is_news:
-        _catch_up(going, life, order, now)
+        _plan(going, life, order, life.shop.rules, now)
     shop, story, of_rule = life.shop, life.story, step[0].rule
     rule = [active for active in shop.rules if active.rule.id == of_rule]
     raw = story.raw if story.told is None else encode(order)

@@ -56,10 +56,10 @@ def test_a_fault_of_ours_in_one_follow_up_puts_that_one_off_and_the_others_are_d
     bad, sound = two_placed(world)
     honest = prepare.make_ready
 
-    def stumble(connection, shop, judged, rows, now):  # type: ignore[no-untyped-def]
+    def stumble(listed, shop, judged, rows, now, words):  # type: ignore[no-untyped-def]
         if judged.facts.order.customer.first_name == "Bad":
             raise RuntimeError("a bug")
-        return honest(connection, shop, judged, rows, now)
+        return honest(listed, shop, judged, rows, now, words)
 
     monkeypatch.setattr("connector.judging.make_ready", stumble)
     world.later(hours=1)
