@@ -26,6 +26,8 @@ def tree_of(story: Story, shop: Shop, now: datetime, *, at_length: bool) -> Iter
     order, zone = story.known.order, shop.calendar.zone
     yield f"Order {clean(order.number)} of {shop.config.name}: {clean(order.status)}, {order.total}"
     yield from _as_of(story, zone, now)
+    for reason in dict.fromkeys(story.unwritable.values()):
+        yield f"No messages: {clean(reason)}."
     yield ""
     events = sorted(story.journal, key=lambda event: event.at)
     yield from _happened("Before Aftersale looked after this store", [each for each in events if each.old], zone)
