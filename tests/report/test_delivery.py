@@ -83,7 +83,8 @@ def test_a_carrier_is_one_however_its_name_is_written_and_nobody_is_a_carrier_to
     for company in ("DHL", "dhl", None):
         parcel(shopify, company)
     world.run()
-    assert {carrier.name.upper(): carrier.parcels for carrier in account_of(world).delivery.by_parcels} == {"DHL": 2, "": 1}
+    carriers = account_of(world).delivery.by_parcels
+    assert {carrier.name.upper(): carrier.parcels for carrier in carriers} == {"DHL": 2, "": 1}
 
 
 def test_where_no_carrier_tells_the_shops_own_word_for_delivered_counts(world: World) -> None:
