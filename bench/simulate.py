@@ -1,10 +1,10 @@
-"""A month of a shop with 20,000 orders, replayed under 20 rules; beside it, each order planned again on every day of it.
+"""A month of a shop with 20,000 orders, replayed under 20 rules; beside it, each order planned again on each of its days.
 
     python -m bench.simulate
 
-The shop is a year old; then, harder, all its orders are of that one month. They are made here: fetching is apart. The rival
-does the least that a daily replan could do: it takes each order back to the day, journals what is new, and plans; it neither
-acts nor counts caps.
+The shop is a year old; then, harder, all its orders are of that one month. They are made here: fetching is apart. The
+rival does the least that a daily replan could do: it takes each order back to the day, journals what is new, and plans;
+it neither acts nor counts caps.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SAMPLE = 2_000
 
 
 def made(number: int, days: int) -> Iterator[Story]:
-    """Orders of so many days, up to the month's end: four of five are paid, three of five shipped, most of these done."""
+    """Orders of so many days, to the month's end: four of five are paid, three of five shipped, most of those done."""
     chance = random.Random(7)
     for each in range(number):
         placed = END - timedelta(minutes=1 + chance.randrange(days * 24 * 60))
@@ -128,10 +128,8 @@ def run() -> Iterator[tuple[str, str]]:
         for of, days in (("a year", 365), ("the month alone", DAYS)):
             took, acted = replayed(shop, ORDERS, days)
             daily = replanned(shop, SAMPLE, days) * ORDERS / SAMPLE
-            yield (
-                f"simulate {ORDERS:,} orders of {of}",
-                f"{took:.1f} s for {acted:,} actions, {took / daily:.3f} of a daily replan ({daily:.0f} s), goal {GOAL}",
-            )
+            share = f"{took / daily:.3f} of a daily replan ({daily:.0f} s), goal {GOAL}"
+            yield f"simulate {ORDERS:,} orders of {of}", f"{took:.1f} s for {acted:,} actions, {share}"
     few, many = peak(ORDERS // 10), peak(ORDERS)
     yield "  its memory", f"{many:.0f} MB, {many / few:.2f} times that of a tenth, goal {FLAT}"
 
