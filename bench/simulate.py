@@ -1,4 +1,4 @@
-"""A month of a shop with 20,000 orders, replayed under 20 rules; beside it, each order planned again on each of its days.
+"""A month of a shop with 20,000 orders, replayed under 20 rules; beside it, each order planned again on each day of it.
 
     python -m bench.simulate
 
