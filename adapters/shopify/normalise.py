@@ -57,7 +57,7 @@ _LONGEST_META = 255
 _CENT = Decimal("0.01")
 _MOST_DIGITS = 20
 """Of an amount, on either side of the point: 1E+999999999 is a number, and fills memory once it is written out."""
-_GID = re.compile(r"gid://shopify/(Order|AbandonedCheckout)/[0-9]{1,20}")
+_GID = re.compile(r"gid://shopify/(Order|AbandonedCheckout)/[0-9]{1,20}(\?.*)?")
 _NO_ADDRESS = Address()
 _NOBODY = RawCustomer(id="")
 
@@ -68,19 +68,23 @@ class NotUnderstoodError(ValueError):
 
 def normalise(raw: RawNode) -> Order | Broken:
     """One order or abandoned checkout, or why it cannot be understood."""
+    if not _GID.fullmatch(str(raw.id)):
+        return Broken(NAMELESS, raw.reason if isinstance(raw, RawStamp) else "its id is none that Shopify gives")
     if isinstance(raw, RawStamp):
-        return Broken(model_id(raw.id) if _GID.fullmatch(str(raw.id)) else NAMELESS, raw.reason)
+        return Broken(model_id(raw.id), raw.reason)
     try:
         return _order(raw) if isinstance(raw, RawOrder) else _checkout(raw)
     except NotUnderstoodError as error:
         return Broken(model_id(raw.id), str(error))
+    except OverflowError:  # a time of the year 1 or 9999 that is in another year as UTC
+        return Broken(model_id(raw.id), "there is a date in it that cannot be")
 
 
 def modified_at(raw: RawNode) -> datetime | None:
     """When it was last changed, by the store's clock; None for the odd ones without."""
-    if not isinstance(raw, RawStamp):
-        return _utc(raw.updated_at)
     try:
+        if not isinstance(raw, RawStamp):
+            return _utc(raw.updated_at)
         moment = datetime.fromisoformat(raw.updated_at) if isinstance(raw.updated_at, str) else None
         return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
     except (ValueError, OverflowError):

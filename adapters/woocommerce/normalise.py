@@ -50,8 +50,10 @@ class NotUnderstoodError(ValueError):
 
 def normalise(raw: RawOrder | RawStamp, zone: Zone) -> Order | Broken:
     """One order, or why it cannot be understood."""
+    if not _NUMBER.fullmatch(str(raw.id)):
+        return Broken(NAMELESS, raw.reason if isinstance(raw, RawStamp) else "its id is no number")
     if isinstance(raw, RawStamp):
-        return Broken(str(raw.id) if _NUMBER.fullmatch(str(raw.id)) else NAMELESS, raw.reason)
+        return Broken(str(raw.id), raw.reason)
     try:
         return _order(raw, zone)
     except NotUnderstoodError as error:

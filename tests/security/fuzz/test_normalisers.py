@@ -206,6 +206,25 @@ def test_an_order_whose_name_is_none_is_not_called_by_it(name: object) -> None:
         assert made.order_id == NAMELESS
 
 
+@pytest.mark.parametrize("name", ["createdAt", "updatedAt"])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_date_beyond_the_calendar_sets_its_own_order_aside(name: str, moment: str) -> None:
+    [node] = read_nodes([msgspec.Raw(msgspec.json.encode(MUGS | {name: moment}))])
+    made = shopify.normalise(node)
+    assert isinstance(made, Broken)
+    assert made.order_id == "7"
+    shopify.modified_at(node)
+
+
+@pytest.mark.parametrize("name", ["", "../7", "7?x"])
+def test_a_good_order_whose_name_is_none_is_set_aside(name: str) -> None:
+    raw = _one_order(msgspec.Raw(msgspec.json.encode(TEA | {"id": name})))
+    [node] = read_nodes([msgspec.Raw(msgspec.json.encode(MUGS | {"id": name}))])
+    for made in (woocommerce.normalise(raw, utc), shopify.normalise(node)):
+        assert isinstance(made, Broken)
+        assert made.order_id == NAMELESS
+
+
 def test_an_amount_that_would_fill_memory_is_no_amount() -> None:
     for amount in ("1E+999999999", "1E-999999999"):
         raw = _one_order(msgspec.Raw(msgspec.json.encode(TEA | {"total": amount})))
