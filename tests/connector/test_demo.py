@@ -224,8 +224,10 @@ def test_nobody_gets_marketing_without_having_agreed(seen: Seen) -> None:
 
 def test_a_lost_answer_is_settled_by_asking_the_store(seen: Seen) -> None:
     in_doubt = [each for each in seen.account.held_back if (each.store, each.state) == ("tea", "unknown")]
-    assert [(each.rule, each.then) for each in in_doubt] == [("after-delivery", "done")]
-    assert seen.to(str(in_doubt[0].to)).count("thank-you") >= 1
+    assert [each.then for each in in_doubt] == ["done"]
+    # Two messages go out side by side at that moment; either may be the one whose answer is lost.
+    template = {"after-delivery": "thank-you", "shipped": "on-its-way"}[in_doubt[0].rule]
+    assert seen.to(str(in_doubt[0].to)).count(template) >= 1
 
 
 def test_where_the_store_cannot_say_the_owner_is_asked_and_nothing_goes_out_twice(seen: Seen) -> None:
