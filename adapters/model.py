@@ -54,6 +54,11 @@ class Customer(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Who bought. A guest has no `id`; e-mail and phone are as the customer typed them, trimmed.
 
     `orders_count` is how many orders the platform counts for them, this one included; None where it does not tell.
+
+    The rest no platform tells with an order: it is concluded from all that is known of the person, where a rule asks.
+    `total_spent` is what they paid and did not get back, `last_order_at` when their latest order was placed (this one
+    included), `open_problem` whether something of theirs went wrong and is not over, `last_message_at` when they were
+    last written to, `messages_in_30_days` how often they were.
     """
 
     id: str | None = None
@@ -65,11 +70,17 @@ class Customer(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     consents: tuple[Consent, ...] = ()
     orders_count: int | None = None
+    total_spent: Money | None = None
+    last_order_at: datetime | None = None
+    open_problem: bool | None = None
+    last_message_at: datetime | None = None
+    messages_in_30_days: int | None = None
 
 
 class LineItem(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One line of an order. `name` is plain text, entities decoded; `refunded` is how many of `quantity` were taken
-    back or taken out of the order. What need not be shipped is in no parcel.
+    back or taken out of the order. What need not be shipped is in no parcel. `bought_again` is whether a later order of
+    the same person has the same product: concluded from that, where a rule asks.
     """
 
     id: str
@@ -84,6 +95,7 @@ class LineItem(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     product_tags: tuple[str, ...] = ()
     vendor: str | None = None
     needs_shipping: bool = True
+    bought_again: bool | None = None
 
 
 class Milestone(Struct, frozen=True, gc=False):

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from connector.actions import NotNow, PassedOver, ways_of
 from connector.counting import KEPT
+from connector.histories import histories
 from connector.people import addresses_in, marks
 from connector.privacy import why_not_written_to
 from connector.reaching import reach
@@ -98,7 +99,9 @@ def story_of(
     every = of_order + [row for row in of_person if row.order_id != order_id]
     rows = [row for row in every if row.at <= at]
     deeds = tuple(row.deed for row in rows)
-    facts = Facts(known.order, known.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
+    history = histories(connection, shop, {order_id: known.person}, at)[order_id]
+    quiet = shop.protection.quiet
+    facts = Facts(known.order, known.person, shop.calendar, shop.ladders, deeds, quiet, history, known.ask_at)
     journal = _journal(shop, known, at, now)
     unwritable = why_not_written_to(partial(suppressions.of, connection), shop.id, shop.secret, known)
     pauses = [pause for pause in stores.paused(connection, shop.id) if pause.since <= at]

@@ -17,6 +17,7 @@ import structlog
 
 from adapters.base import Broken
 from adapters.model import Order
+from connector.histories import histories
 from connector.people import person_of
 from connector.privacy import keeping
 from connector.reconciler import Changes, reconcile
@@ -93,7 +94,8 @@ def ingest(
                     continue
                 is_past = before is None and (past_until is None or order.created_at <= past_until)
                 journal = observe(order, before.journal if before else (), past if is_past else present)
-                news.append(_News(order, raw, journal, person, erased, before is None))
+                asked_at = before.ask_at if before is not None else None
+                news.append(_News(order, raw, journal, person, erased, asked_at, before is None, is_changed))
         except Exception as error:  # noqa: BLE001  one order must not keep the others from being seen
             ingested.broken.append(_stumbled_over(shop, whole.id, error))
         else:
@@ -109,7 +111,8 @@ def replan(connection: sa.Connection, shop: Shop, ids: Sequence[str], now: datet
     for order_id, known in orders.load(connection, shop.id, ids).items():
         try:
             journal = observe(known.order, known.journal, Sight(now, shop.ladders, shop.calendar))
-            news.append(_News(known.order, known.raw, journal, known.person, known.erased, is_new=False))
+            about = (known.order, known.raw, journal, known.person, known.erased, known.ask_at)
+            news.append(_News(*about, is_new=False, is_changed=False))
         except Exception as error:  # noqa: BLE001  one order must not keep the others from being planned
             ingested.broken.append(_stumbled_over(shop, order_id, error))
     _plan_all(connection, shop, news, now, ingested)
@@ -125,7 +128,9 @@ class _News(NamedTuple):
     journal: Journal
     person: str
     erased: Erased | None
+    asked_at: datetime | None
     is_new: bool
+    is_changed: bool
 
 
 def _is_another(order: Order, before: Order) -> bool:
@@ -145,7 +150,8 @@ def _stumbled_over(shop: Shop, order_id: str, error: Exception) -> Broken:
 
 
 def _plan_all(connection: sa.Connection, shop: Shop, news: Sequence[_News], now: datetime, ingested: Ingested) -> None:
-    for batch in _one_a_person(news) if shop.person_rules else [news] if news else []:
+    looks_at_people = shop.person_rules or shop.looks_back
+    for batch in _one_a_person(news) if looks_at_people else [news] if news else []:
         _plan_and_save(connection, shop, batch, now, ingested)
 
 
@@ -167,6 +173,7 @@ def _plan_and_save(
 ) -> None:
     """Plan each order with what is recorded of it and of its person, and write all that follows."""
     recorded = _recorded(connection, shop, news)
+    known = histories(connection, shop, {each.order.id: each.person for each in news}, now) if shop.looks_back else {}
     rules = shop.rules_now()
     changes = Changes()
     to_save = []
@@ -180,6 +187,8 @@ def _plan_and_save(
                 shop.ladders,
                 tuple([row.deed for row in rows]),
                 shop.protection.quiet,
+                known.get(each.order.id),
+                each.asked_at,
             )
             planned = plan(facts, each.journal, rules, now)
             if planned.wanted or planned.held_out or rows:
@@ -238,7 +247,13 @@ def _let_others_step_in(
     changes: Changes,
     now: datetime,
 ) -> None:
-    """What is once per customer, and is not to be for this order any more, may be for another of theirs."""
+    """What is once per customer, and is not to be for this order any more, may be for another of theirs; and what is
+    known of a customer by one order may count for another.
+    """
+    if shop.looks_back:
+        for each in news:
+            if each.is_changed:
+                orders.ask_again_of(connection, shop.id, each.person, each.order.id, now)
     skipped = {row["id"] for row in changes.skipped}
     if not skipped or not shop.person_rules:
         return

@@ -17,6 +17,7 @@ from connector.store.followups import Followup
 from connector.store.orders import Known
 from connector.store.suppressions import Listed
 from connector.wording import InWords, written_out
+from rules.history import History
 from rules.planner import Facts, cooling_down, plan
 from rules.protection import good_time_of
 from rules.timing import next_open
@@ -29,15 +30,16 @@ def judge(
     known: Known,
     order: Order,
     recorded: Sequence[Followup],
+    history: History,
     first: Followup,
     listed: Listed,
     now: datetime,
 ) -> Judged | None:
-    """The step of this action as it is wanted now, from its order and all that is recorded of it and its person; None
-    if it is wanted no more. `listed` knows who is on the suppression list.
+    """The step of this action as it is wanted now, from its order and all that is known and recorded of it and its
+    person; None if it is wanted no more. `listed` knows who is on the suppression list.
     """
     deeds = tuple([row.deed for row in recorded])
-    facts = Facts(order, known.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
+    facts = Facts(order, known.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet, history)
     rules = [active for active in shop.rules_now() if active.rule.id == first.rule]
     for wanted in plan(facts, known.journal, rules, now).wanted:
         if (wanted.rule.id, wanted.subject.key, wanted.step.id) == first.of_step and wanted.due_at <= now:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.channels.registry import channels as every_channel
+from adapters.registry import platforms
 from connector.actions import known_actions, ways_of
 from connector.channel_keys import PLATFORM
 from connector.config import Config, StoreConfig, load_config, places, shown
@@ -18,6 +19,7 @@ from rules.loader import load_rule, load_rules
 from rules.protection import good_time
 from rules.rule import Rule, Step
 from rules.timing import Window, parse_window
+from rules.validation import did_you_mean
 
 _ANY_HOURS = parse_window("00:00-24:00")
 """Stands for business hours where the configuration is too wrong to tell them."""
@@ -69,10 +71,16 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
         if hours not in by_hours:
             by_hours[hours] = _load(sources, hours, config.template_folder, templates, config.ways, problems)
         if not problems:
-            problems += _checks(config, store, by_hours[hours])
+            problems += _checks(config, store, _rules_for(store, by_hours))
     if problems:
         return sorted(set(problems))
-    return Loaded(config, {store.id: by_hours[store.calendar.business_hours] for store in config.stores}, templates)
+    return Loaded(config, {store.id: _rules_for(store, by_hours) for store in config.stores}, templates)
+
+
+def _rules_for(store: StoreConfig, by_hours: Mapping[Window | None, tuple[Rule, ...]]) -> tuple[Rule, ...]:
+    """The rules that act in this store, as they are for its business hours."""
+    rules = by_hours[store.calendar.business_hours]
+    return tuple(rule for rule in rules if rule.platform in (None, store.platform))
 
 
 def load_without_rules(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
@@ -102,6 +110,10 @@ def _load(
         templates_dir=shown(template_folder),
     )
     problems += found
+    for rule in rules:
+        if rule.platform is not None and rule.platform not in platforms():
+            hint = did_you_mean(rule.platform, platforms()) or f"; there are {', '.join(platforms())}"
+            problems.append(about(rule, f"there is no platform '{rule.platform}'{hint}"))
     return rules
 
 

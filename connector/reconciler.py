@@ -67,8 +67,10 @@ def reconcile(
 
 
 def _no_longer_planned(row: Followup, plan: Plan) -> str:
-    if any(wanted.rule.id == row.rule for wanted in plan.wanted):
+    if any((wanted.rule.id, wanted.subject.key) == (row.rule, row.subject) for wanted in plan.wanted):
         return "the rule was edited: it no longer has this action"
+    if any(wanted.rule.id == row.rule and wanted.rule.once_per == "occurrence" for wanted in plan.wanted):
+        return "its schedule has come round again"
     return "no longer planned: its rule, its trigger or what it was about is gone"
 
 

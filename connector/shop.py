@@ -72,6 +72,12 @@ class Shop:
             )
         )
 
+    @cached_property
+    def looks_back(self) -> bool:
+        """Whether a rule asks what else its customers bought, and what they were sent."""
+        rules = (rule for active in self.rules for rule in (active.rule, *active.earlier.values()))
+        return any(rule.enabled and rule.looks_back() for rule in rules)
+
     @property
     def behind(self) -> timedelta:
         """How far the store's clock runs behind ours: its dates are that much too early."""

@@ -102,8 +102,8 @@ def context_of(
     coupon: GivenCoupon | None = None,
 ) -> Context:
     """What texts about this subject of an order may speak of."""
-    order = facts.order
     scene = scene_of(facts, subject, journal, now)
+    order = scene.order
     return Context(
         order=order,
         items=scene.items,

@@ -132,13 +132,13 @@ class Conditions:
 
     def flips_at(self, scene: Scene) -> datetime | None:
         """The next moment at which time alone may change the verdict."""
-        moments = (
-            flip(scene)
-            for group in (self.all_of, *self.any_of, *self.none_of)
-            for predicate in group
-            for flip in predicate.flips
-        )
+        moments = (flip(scene) for predicate in self.predicates() for flip in predicate.flips)
         return min((moment for moment in moments if moment is not None), default=None)
+
+    def predicates(self) -> Iterator[Predicate]:
+        """Everything that is asked, whatever group it stands in."""
+        for group in (self.all_of, *self.any_of, *self.none_of):
+            yield from group
 
 
 def compile_conditions(

@@ -9,6 +9,8 @@ from adapters.model import Shipment
 
 DELIVERED = "delivered"
 RETURNED = "returned"
+TROUBLE = frozenset({"delivery_failed", "exception", RETURNED})
+"""States of a parcel that its customer must not be left alone with."""
 
 STATES = (
     "in_transit",

@@ -127,12 +127,16 @@ def _rule(draft: _Draft, path: Path, data: object) -> Rule | None:
     _refuse_empty(draft, path, data)
     conditions, stop_if = _conditions(draft, path, data)
     steps = _steps(draft, path, data)
+    if spec is not None and spec.once_per == "occurrence" and not spec.trigger.comes_round:
+        draft.problem((*path, "once_per"), "only a schedule comes round: 'occurrence' goes with no other trigger")
     if spec is None or len(problems) > before:
         return None
     return Rule(
         id=spec.id,
         name=spec.name or spec.id,
-        trigger=spec.trigger,
+        trigger=spec.trigger.text,
+        concluded=spec.trigger.concluded,
+        platform=spec.platform,
         steps=steps,
         conditions=conditions,
         stop_if=stop_if,

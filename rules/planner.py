@@ -30,10 +30,12 @@ from rules.events import (
     next_lateness,
     standing,
 )
+from rules.history import History, changes_at, with_history
 from rules.holdout import is_held_out, why_held_out
 from rules.protection import QuietTimes, good_time_of
 from rules.rule import Rule, Step
 from rules.timing import Calendar, Duration, after
+from rules.triggers import About
 
 State = Literal["pending", "done", "skipped", "held", "failed", "unknown"]
 
@@ -99,6 +101,8 @@ class Facts(NamedTuple):
     """All that is known about an order, but for what happened when: see the journal.
 
     `person` identifies the customer across orders. `deeds` are the recorded follow-ups of the order and the person.
+    `history` is what else is known of them, where a rule asks. `asked_at` (UTC) is when the order was to be planned
+    again, as its last plan said.
     """
 
     order: Order
@@ -107,6 +111,8 @@ class Facts(NamedTuple):
     ladders: Ladders = DEFAULT_LADDERS
     deeds: tuple[Deed, ...] = ()
     quiet: QuietTimes = NEVER_QUIET
+    history: History | None = None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +179,19 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
     """The follow-ups that ought to exist for this order, each with its time."""
     late_at = next_lateness(facts.order, now) if facts.order.shipments else None
     if not facts.deeds and all(event.old for event in journal):  # a first poll meets nothing else
-        rules = [active for active in rules if active.rule.backfill is not None]
+        rules = [active for active in rules if concerns_the_past(active.rule)]
         if not rules and not facts.ladders.assumes and late_at is None:
             return NOTHING
+    facts, concluded_until = _in_full(facts, now)
     wanted: list[Wanted] = []
     held_out: list[Wanted] = []
     refused: dict[tuple[str, str], str] = {}
-    moments: list[datetime] = [late_at] if late_at is not None else []
+    moments = [moment for moment in (late_at, concluded_until) if moment is not None]
     entries = entries_of(facts, journal)
     happened = {kind for kind, _ in entries}
     for active in rules:
         active = _as_begun(active, facts)
-        if _kind(active.rule) not in happened:
+        if active.rule.concluded is None and _kind(active.rule) not in happened:
             continue
         for verdict in _judge(active, facts, entries, now):
             if verdict.wanted is not None:
@@ -203,6 +210,7 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
 
 def explain(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime) -> Iterator[Verdict]:
     """Every rule's verdict on this order, those that the order never came near included."""
+    facts, _ = _in_full(facts, now)
     entries = entries_of(facts, journal)
     for active in rules:
         yield from _judge(_as_begun(active, facts), facts, entries, now, thorough=True)
@@ -210,6 +218,7 @@ def explain(facts: Facts, journal: Journal, rules: Sequence[Active], now: dateti
 
 def scene_of(facts: Facts, subject: Subject, journal: Journal, now: datetime) -> Scene:
     """What conditions and templates see of a subject; parcels know of a delivery that the order's status told."""
+    facts, _ = _in_full(facts, now)
     return _scene(facts, subject, entries_of(facts, journal), now)
 
 
@@ -217,7 +226,7 @@ def subjects(rule: Rule, order: Order, person: str) -> tuple[Subject, ...]:
     """The subjects that a rule may act on once each, in this order."""
     everything = (order.shipments, order.items)
     match rule.once_per:
-        case "order":
+        case "order" | "occurrence":
             return (Subject(f"order:{order.id}", *everything),)
         case "customer":
             return (Subject(f"customer:{person}", *everything),)
@@ -245,6 +254,20 @@ def entries_of(facts: Facts, journal: Journal) -> Entries:
         **{(ARRIVED, parcel): delivered for parcel in arrived},
         **{key: event for key, event in entries.items() if key not in late},
     }
+
+
+def _in_full(facts: Facts, now: datetime) -> tuple[Facts, datetime | None]:
+    """With what the person's history tells of their order; and until when it does."""
+    history = facts.history
+    if history is None:
+        return facts, None
+    order = with_history(facts.order, history, now)
+    return facts._replace(order=order), changes_at(order, history, now)
+
+
+def concerns_the_past(rule: Rule) -> bool:
+    """Whether the rule may act on an order to which nothing has happened since it was switched on."""
+    return rule.backfill is not None or (rule.concluded is not None and rule.concluded.kind.by_time)
 
 
 def _told_delivery(entries: Entries) -> Event | None:
@@ -284,10 +307,7 @@ def _verdict(
     active: Active, subject: Subject, facts: Facts, entries: Entries, now: datetime, thorough: bool
 ) -> Verdict:
     rule = active.rule
-    if rule.trigger in PARCEL_TRIGGERS:
-        subject, event = _first_parcel(active, subject, entries)
-    else:
-        event = _trigger(rule, subject, facts, entries)
+    subject, event, ask_at = _set_off(active, subject, facts, entries, now)
     progress = _progress(rule, subject, facts.deeds)
     checks = [Check("trigger", rule.trigger, _told(event), event is not None)]
     scene = _scene(facts, subject, entries, now)
@@ -296,9 +316,9 @@ def _verdict(
         checks += obstacle.checks
         if thorough and event is not None:
             checks += [*rule.conditions.explain(scene), *rule.stop_if.explain(scene)]
-        return Verdict(rule, subject, obstacle.reason, tuple(checks))
+        return Verdict(rule, subject, obstacle.reason, tuple(checks), ask_at=ask_at)
     holds = rule.conditions.hold(scene) and rule.stop_if.hold(scene)
-    ask_at = _soonest(rule.conditions.flips_at(scene), rule.stop_if.flips_at(scene))
+    ask_at = _soonest(ask_at, rule.conditions.flips_at(scene), rule.stop_if.flips_at(scene))
     if thorough or not holds:
         checks += [*rule.conditions.explain(scene), *rule.stop_if.explain(scene)]
     if not holds:
@@ -307,7 +327,7 @@ def _verdict(
     assert event is not None  # it would have been an obstacle
     wanted = _wanted(active, subject, event, progress, facts, entries)
     if progress.began_at is None and is_held_out(rule.holdout, active.first_id or rule.id, facts.person):
-        return Verdict(rule, subject, why_held_out(rule.holdout), tuple(checks), held_out=wanted)
+        return Verdict(rule, subject, why_held_out(rule.holdout), tuple(checks), ask_at=ask_at, held_out=wanted)
     return Verdict(rule, subject, "wanted", tuple(checks), wanted, ask_at)
 
 
@@ -349,6 +369,21 @@ def _obstacle(
 def _kind(rule: Rule) -> str:
     """The kind of event that sets the rule off."""
     return TRIGGER_STATUS.get(rule.trigger, rule.trigger)
+
+
+def _set_off(
+    active: Active, subject: Subject, facts: Facts, entries: Entries, now: datetime
+) -> tuple[Subject, Event | None, datetime | None]:
+    """What sets the rule off, and the subject as it is about that; and when time alone may change the answer."""
+    rule = active.rule
+    if rule.concluded is not None:
+        event, ask_at = rule.concluded.of(About(rule.id, facts, entries, now))
+        if rule.once_per == "occurrence" and event is not None:
+            subject = replace(subject, key=f"occurrence:{facts.order.id}:{event.at:%Y-%m-%dT%H:%MZ}")
+        return subject, event, ask_at
+    if rule.trigger in PARCEL_TRIGGERS:
+        return *_first_parcel(active, subject, entries), None
+    return subject, _trigger(rule, subject, facts, entries), None
 
 
 def _trigger(rule: Rule, subject: Subject, facts: Facts, entries: Entries) -> Event | None:

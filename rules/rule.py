@@ -9,9 +9,11 @@ from typing import Literal
 from pydantic import BaseModel
 
 from rules.conditions import Conditions
+from rules.history import CONCLUDED
 from rules.timing import Duration, Window
+from rules.triggers import Conclusion
 
-OncePer = Literal["order", "customer", "shipment", "line_item"]
+OncePer = Literal["order", "customer", "shipment", "line_item", "occurrence"]
 InFlight = Literal["follow", "keep"]
 
 
@@ -41,7 +43,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A follow-up rule. `trigger` is an event kind (`order.delivered`, `order.status:packed`).
+    """A follow-up rule. `trigger` is an event kind (`order.delivered`, `order.status:packed`), or reads as the one that
+    is `concluded` (`customer.nth_order: 3`). `platform` is the only one in whose stores it acts; None for all.
 
     `backfill` is how far back from being switched on the rule may reach (True: without limit).
     Of messages that are due at the same time, those of a higher `priority` go first; an `urgent` rule's need not keep
@@ -58,6 +61,8 @@ class Rule:
     conditions: Conditions
     stop_if: Conditions
     once_per: OncePer = "order"
+    concluded: Conclusion | None = None
+    platform: str | None = None
     enabled: bool = True
     cooldown: Duration | None = None
     expires_after: Duration | None = None
@@ -71,3 +76,13 @@ class Rule:
     version: str = ""
     source: str = ""
     where: str = ""
+
+    def looks_back(self) -> bool:
+        """Whether it has to be known what else its customers bought, and what they were sent."""
+        if self.concluded is not None and self.concluded.kind.looks_back:
+            return True
+        return any(
+            predicate.field.name in CONCLUDED
+            for conditions in (self.conditions, self.stop_if)
+            for predicate in conditions.predicates()
+        )

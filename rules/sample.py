@@ -70,6 +70,11 @@ def sample(
         tags=("sample",),
         consents=(Consent(channel="email", state="subscribed"),),
         orders_count=2,
+        total_spent=Money(Decimal("198.00"), currency),
+        last_order_at=placed,
+        open_problem=False,
+        last_message_at=placed,
+        messages_in_30_days=1,
     )
     address = Address(
         first_name=customer.first_name,
@@ -138,4 +143,5 @@ def _item(id_: str, name: str, quantity: int, total: Money) -> LineItem:
         product_type="sample",
         product_tags=("sample",),
         vendor="Sample & Sons",
+        bought_again=False,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from functools import partial
@@ -31,6 +32,7 @@ from rules.events import PARCEL_TRIGGERS, STATUS, TRIGGERS
 from rules.holdout import parse_share
 from rules.rule import InFlight, OncePer
 from rules.timing import Duration, parse_duration
+from rules.triggers import Conclusion, concluded_triggers
 from rules.validation import did_you_mean, known_version
 
 # --- values -----------------------------------------------------------------------------------------
@@ -72,7 +74,60 @@ def _step_id(text: str) -> str:
 _STATUS = re.compile(re.escape(STATUS) + r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 
 
-def _trigger(text: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A trigger as it is written: by its name alone, or by one that is `concluded` from what stands behind it."""
+
+    text: str
+    concluded: Conclusion | None = None
+
+    @property
+    def once_per(self) -> OncePer:
+        """What a rule acts once for unless it says: what happens to a parcel is that parcel's."""
+        if self.concluded is not None:
+            return self.concluded.kind.once_per
+        return "shipment" if self.text in PARCEL_TRIGGERS else "order"
+
+    @property
+    def comes_round(self) -> bool:
+        """Whether it may happen to the same order again and again."""
+        return self.concluded is not None and self.concluded.kind.comes_round
+
+
+def _trigger(value: object) -> Trigger:
+    if isinstance(value, Trigger):
+        return value
+    if isinstance(value, str):
+        name, argument = value, None
+    elif isinstance(value, Mapping) and len(value) == 1:
+        name, argument = next(iter(value.items()))
+    else:
+        raise ValueError("write one trigger, such as order.delivered or customer.nth_order: 3")
+    kind = concluded_triggers().get(str(name))
+    if kind is None:
+        if argument is not None:
+            raise ValueError(_takes_nothing(str(name)))
+        return Trigger(_plain_trigger(str(name)))
+    try:
+        concluded = Conclusion(kind, kind.read(argument))
+    except ValueError as error:
+        raise ValueError(f"'{kind.name}': {error}") from None
+    return Trigger(str(concluded), concluded)
+
+
+def _takes_nothing(name: str) -> str:
+    if name in TRIGGERS:
+        return f"'{name}' stands alone: write 'trigger: {name}'"
+    return _no_such_trigger(name)
+
+
+def _no_such_trigger(name: str) -> str:
+    known = [*TRIGGERS, *concluded_triggers()]
+    hint = did_you_mean(name, known) or f"; there are {', '.join(known)} and {STATUS}<any>"
+    return f"there is no trigger '{name}'{hint}"
+
+
+def _plain_trigger(text: str) -> str:
     """A known trigger, or any status, by the name that the platform has for it."""
     if text.startswith(f"{STATUS}wc-"):
         raise ValueError(f"leave out the 'wc-': write '{STATUS}{text.removeprefix(f'{STATUS}wc-')}'")
@@ -80,8 +135,7 @@ def _trigger(text: str) -> str:
         return text
     if text.startswith(STATUS.rstrip(":")):
         raise ValueError(f"write {STATUS} and the status in small letters, such as '{STATUS}ready-for-pickup'")
-    hint = did_you_mean(text, TRIGGERS) or f"; there are {', '.join(TRIGGERS)} and {STATUS}<any>"
-    raise ValueError(f"there is no trigger '{text}'{hint}")
+    raise ValueError(_no_such_trigger(text))
 
 
 def _as_list(value: object) -> object:
@@ -177,10 +231,13 @@ class RuleSpec(Strict):
 
     id: Slug = Field(description="The rule's identity. What was done is remembered by it, so it should not change.")
     name: str | None = Field(None, description="What the rule is called where people see it.")
-    trigger: Annotated[str, AfterValidator(_trigger)] = Field(description="What sets the rule off.")
+    trigger: Annotated[Any, PlainValidator(_trigger), WithJsonSchema({})] = Field(description="What sets the rule off.")
+    platform: str | None = Field(None, description="The rule acts only in stores on this platform.")
     enabled: bool = Field(True, description="false switches it off. What happens meanwhile is not made up for.")
     once_per: OncePer | None = Field(
-        None, description="What the rule acts once for: the order, or with a shipment's trigger that shipment."
+        None,
+        description="What the rule acts once for: the order, unless its trigger is a shipment's or a customer's. "
+        "occurrence: each time that a schedule comes round.",
     )
     wait: Span | None = Field(None, description="How long after the trigger.")
     send_between: str | None = Field(
@@ -214,8 +271,9 @@ class RuleSpec(Strict):
 
     @property
     def subject(self) -> OncePer:
-        """What the rule acts once for, also where it does not say: what happens to a parcel is that parcel's."""
-        return self.once_per or ("shipment" if self.trigger in PARCEL_TRIGGERS else "order")
+        """What the rule acts once for, also where it does not say."""
+        trigger: Trigger = self.trigger
+        return self.once_per or trigger.once_per
 
 
 class RuleFile(Strict):
@@ -276,7 +334,7 @@ def json_schema(actions: Mapping[str, type[ActionSpec]]) -> dict[str, Any]:
     _refer(rule, "actions", acting)
     _refer(step, "actions", acting)
     _refer(rule, "steps", {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}})
-    _refer(rule, "trigger", {"anyOf": [{"enum": list(TRIGGERS)}, {"pattern": f"^{_STATUS.pattern}$"}]})
+    _refer(rule, "trigger", _trigger_schema())
     _refer(rule, "conditions", _CONDITIONS)
     for name in ("any_of", "none_of", "stop_if"):
         _refer(rule, name, {"anyOf": [_CONDITIONS, {"type": "array", "items": _CONDITIONS}]})
@@ -290,6 +348,25 @@ def json_schema(actions: Mapping[str, type[ActionSpec]]) -> dict[str, Any]:
     }
     whole: dict[str, Any] = without_noise({**file, "$defs": definitions})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Aftersale rules", **whole}
+
+
+def _trigger_schema() -> dict[str, Any]:
+    kinds = concluded_triggers().values()
+    alone = [*TRIGGERS, *(kind.name for kind in kinds if kind.example is None)]
+    with_argument = {kind.name: {"examples": [kind.example]} for kind in kinds if kind.example is not None}
+    return {
+        "anyOf": [
+            {"enum": alone},
+            {"type": "string", "pattern": f"^{_STATUS.pattern}$"},
+            {
+                "type": "object",
+                "properties": with_argument,
+                "additionalProperties": False,
+                "minProperties": 1,
+                "maxProperties": 1,
+            },
+        ]
+    }
 
 
 def without_noise(schema: Any) -> Any:

@@ -159,7 +159,7 @@ def parse_business_hours(hours: Mapping[str, str]) -> Window:
         except ValueError as error:
             hint = "" if any(map(str.isdigit, times)) else "; leave out a day on which you are closed"
             raise ValueError(f"{names}: {error}{hint}") from None
-        for day in _parse_days(names):
+        for day in parse_days(names):
             if days[day]:
                 raise ValueError(f"{names}: {WEEKDAYS[day]} is named twice; name each day once")
             days[day] = spans
@@ -187,7 +187,7 @@ def _parse_span(text: str) -> Span:
     return opens, closes if closes > opens else closes + DAY_MINUTES
 
 
-def _parse_days(names: str) -> Iterable[int]:
+def parse_days(names: str) -> Iterable[int]:
     """The weekdays (Monday is 0) of `fri`, `Sunday`, `sun-thu`, `fri-mon` or `mon, wed`."""
     for part in names.split(","):
         first, dash, last = (name.strip() for name in part.replace("–", "-").partition("-"))

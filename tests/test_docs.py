@@ -45,6 +45,7 @@ from rules.schema import RuleFile, RuleSpec, StepSpec
 from rules.template_check import check_message
 from rules.template_language import LANGUAGE, ROOTS
 from rules.timing import WORDS
+from rules.triggers import concluded_triggers
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", *(f"docs/{file.name}" for file in ROOT.glob("docs/*.md")))
@@ -215,6 +216,16 @@ def test_every_trigger_is_documented() -> None:
     assert named(RULES, "Triggers", "trigger") == {*TRIGGERS, "order.status:<any>"}
 
 
+def test_every_trigger_that_is_concluded_is_documented_with_what_it_is_once_for() -> None:
+    documented = {}
+    for cells in table(RULES, "Triggers about customers and time", "trigger"):
+        name, _, argument = code(cells[0])[0].partition(": ")
+        kind = concluded_triggers()[name]
+        assert bool(argument) == (kind.example is not None)
+        documented[name] = cells[2].split(":")[0]
+    assert documented == {name: kind.once_per for name, kind in concluded_triggers().items()}
+
+
 def test_every_rung_of_a_ladder_is_documented() -> None:
     rungs = get_args(get_type_hints(Rung)["by"])
     assert named(RULES, "What counts as shipped and delivered", "rung") == set(rungs)
@@ -291,7 +302,9 @@ def test_the_field_that_keeps_the_tags_is_documented() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_names_no_field_that_does_not_exist(page: str) -> None:
-    known = {*FIELDS, *TRIGGERS} | {f"{name}.{part}" for name, kind in ROOTS.items() for part in parts(kind)}
+    known = {*FIELDS, *TRIGGERS, *concluded_triggers()} | {
+        f"{name}.{part}" for name, kind in ROOTS.items() for part in parts(kind)
+    }
     spelled = re.compile(r"(?:order|customer|item|shipment|refund|store|coupon)\.[a-z_]+(?:\.[a-z_0-9]+)?")
     mentioned = {each for each in code(prose(page)) if spelled.fullmatch(each)}
     assert {each for each in mentioned if not each.startswith("order.meta.")} <= known
@@ -372,6 +385,7 @@ BASE_CONFIG = {
     "version": "1",
     "business_hours": '{ mon-fri: "09:00-17:00" }',
     "staff": '["json://127.0.0.1:9"]',
+    "unsubscribe": "mailto:stop@tea.example.com",
     "stores": f"[{{{', '.join(f'{key}: {value!r}' for key, value in BASE_STORE.items())}}}]",
 }
 EXAMPLES = [

@@ -184,8 +184,8 @@ class Scene:
         return "\n".join(map(str, [*self.told, *((row.reason, row.passed_over, row.basis) for row in self.rows())]))
 
     def settle_as_a_person(self) -> int:
-        """What is held for its outcome is told as it is, by somebody who looks, and what is held as it is more than usual
-        is let go; gives how many.
+        """What is held for its outcome is told as it is, by somebody who looks; what is more than usual is let go. Gives
+        how many there were.
         """
         held = self.rows("held")
         deciding.let_go(self.shop, [row.id for row in held if row.held_for == "approval"])

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from adapters.model import Order
-from connector.actions import Broken, NotNow, Refused
+from connector.actions import Broken, NotNow, Refused, known_actions
 from connector.counting import admit, longest, marks_of
 from connector.ingest import ask_at
 from connector.judging import A_MOMENT, admitted, judge
@@ -32,8 +32,9 @@ from connector.wording import InWords
 from rules import breakers
 from rules.breakers import Excess, Load
 from rules.events import Event, Journal, Sight, observe
+from rules.history import LATELY, NO_HISTORY, History
 from rules.past import Past, as_of, past_of
-from rules.planner import Active, Facts, plan
+from rules.planner import Active, Facts, concerns_the_past, plan
 from rules.protection import Outgoing, Sent
 
 Step = tuple[str, str, str]
@@ -106,12 +107,15 @@ class Life:
 
 @dataclass(slots=True)
 class Replay:
-    """A replay under way: the lives of its orders, who was sent what, and whom something happens to at this beat."""
+    """A replay under way: the lives of its orders, who was sent what, and whom something happens to at this beat.
+    `quiet` are orders to which nothing happens, by store and person: what their customers have bought besides.
+    """
 
     setup: Setup
     lives: list[Life] = field(default_factory=list)
     beats: list[tuple[datetime, str, int]] = field(default_factory=list)
     of_person: dict[tuple[str, str], list[Life]] = field(default_factory=lambda: defaultdict(list))
+    quiet: dict[tuple[str, str], list[bytes]] = field(default_factory=lambda: defaultdict(list))
     sent: dict[str, list[tuple[int, Sent]]] = field(default_factory=lambda: defaultdict(list))
     acted: dict[tuple[str, str], deque[tuple[datetime, Step]]] = field(default_factory=lambda: defaultdict(deque))
     done: dict[tuple[str, str], Counter[date]] = field(default_factory=lambda: defaultdict(Counter))
@@ -128,10 +132,12 @@ def begin(setup: Setup, stories: Iterable[Story]) -> Replay:
         life = Life(len(going.lives), story, shop, moments)
         if moments[0] <= setup.start:
             is_quiet = moments[-1] <= setup.start and not shop.ladders.assumes
-            if is_quiet and not any(active.rule.backfill for active in shop.rules):
+            if is_quiet and not any(concerns_the_past(active.rule) for active in shop.rules):
+                if shop.looks_back:
+                    going.quiet[story.store, story.person].append(story.raw)
                 continue
         going.lives.append(life)
-        if shop.person_rules:
+        if shop.person_rules or shop.looks_back:
             going.of_person[story.store, story.person].append(life)
         _sleep(going, life, setup.start)
     return going
@@ -192,6 +198,8 @@ def _beat(going: Replay, shop: Shop, now: datetime) -> Iterator[Act]:
         ):
             if life.seen_at is None or any(life.seen_at < at <= now for at in life.moments):
                 _plan(going, life, _look(going, life, now), shop.rules, now)
+                if shop.looks_back:
+                    _stir_others(going, life, now)
     for life in list(going.stirred.values()):
         if life.ask_at is not None and life.ask_at <= now and life.seen_at is not None:
             order = as_of(life.story.past, life.seen_at)
@@ -240,7 +248,8 @@ def _plan(going: Replay, life: Life, order: Order, rules: Sequence[Active], now:
     names = {active.rule.id for active in rules}
     recorded = [row for row in _recorded(going, life) if row.rule in names]
     deeds = tuple([row.deed for row in recorded])
-    facts = Facts(order, story.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
+    history = _history(going, life, now) if shop.looks_back else None
+    facts = Facts(order, story.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet, history, life.ask_at)
     planned = plan(facts, life.journal, rules, now)
     life.refused = {key: why for key, why in life.refused.items() if key[0] not in names} | {**planned.refused}
     life.ask_at = ask_at(planned, now)
@@ -253,9 +262,7 @@ def _plan(going: Replay, life: Life, order: Order, rules: Sequence[Active], now:
     for values in (*changes.moved, *changes.skipped):
         _change(going, life, values)
     if any(life.rows[row["id"]].rule in shop.person_rules for row in changes.skipped if row["id"] in life.rows):
-        for other in _others(going, life):
-            other.ask_at = now
-            going.stirred[other.number] = other
+        _stir_others(going, life, now)
 
 
 _UNSET: Mapping[str, Any] = dict.fromkeys(Followup.__dataclass_fields__)
@@ -271,6 +278,27 @@ def _change(going: Replay, life: Life, values: Mapping[str, Any]) -> None:
     number = values["id"]
     owner = life if number in life.rows else next(each for each in _others(going, life) if number in each.rows)
     life.rows[number] = replace(owner.rows.pop(number), **values)
+
+
+def _stir_others(going: Replay, life: Life, now: datetime) -> None:
+    """What was planned or seen of this order may count for others of the same person."""
+    for other in _others(going, life):
+        other.ask_at = min(now, other.ask_at or now)
+        going.stirred[other.number] = other
+
+
+def _history(going: Replay, life: Life, now: datetime) -> History:
+    """What else is known of the person by now."""
+    others = _others(going, life)
+    seen = [as_of(other.story.past, other.seen_at) for other in others if other.seen_at is not None]
+    quiet = [decode(raw) for raw in going.quiet.get((life.shop.id, life.story.person), ())]
+    messages = [
+        row.at
+        for each in (life, *others)
+        for row in each.rows.values()
+        if row.state == "done" and row.at > now - LATELY and known_actions()[row.kind].spec.to_customer
+    ]
+    return History((*seen, *quiet), tuple(sorted(messages)))
 
 
 def _others(going: Replay, life: Life) -> list[Life]:
@@ -355,7 +383,8 @@ def _act_on(going: Replay, life: Life, step: Sequence[Followup], now: datetime) 
     raw = story.raw if story.told is None else encode(order)
     known = Known(raw, life.journal, story.person, open=True, was_missing=False, erased=story.erased)
     recorded = [row for row in _recorded(going, life) if row.rule == of_rule]
-    judged = judge(shop, known, order, recorded, step[0], going.setup.listed, now)
+    history = _history(going, life, now) if shop.looks_back else NO_HISTORY
+    judged = judge(shop, known, order, recorded, history, step[0], going.setup.listed, now)
     todo = [row for row in life.rows.values() if row.of_step == step[0].of_step and row.state == "pending"]
     if judged is None or not todo:
         _plan(going, life, order, rule, now)

@@ -114,6 +114,23 @@ def of_people(connection: sa.Connection, store: str, people: Collection[str], ru
     return _read(connection, _rows(*chosen).order_by(followups.c.id))
 
 
+def written_to(
+    connection: sa.Connection, store: str, people: Collection[str], kinds: Collection[str], since: datetime
+) -> dict[str, list[datetime]]:
+    """By person, when an action of these kinds was done for them, or may have been, after `since`."""
+    query = sa.select(followups.c.person, followups.c.at).where(
+        followups.c.person.in_(set(people)),
+        followups.c.store == store,
+        followups.c.kind.in_(kinds),
+        followups.c.state.in_(["done", "unknown"]),
+        followups.c.at > since,
+    )
+    found: dict[str, list[datetime]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.person, []).append(row.at)
+    return found
+
+
 def due(
     connection: sa.Connection, store: str, now: datetime, limit: int, paused: Collection[str] = ()
 ) -> list[Followup]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal, NamedTuple
@@ -30,7 +30,8 @@ Erased = Literal["forgotten", "age"]
 
 class Known(NamedTuple):
     """An order's row. `raw` is the facts' exact bytes, by which a change is told. `erased` says why they have no person
-    in them any more: somebody was `forgotten`, or they were kept long enough (`age`).
+    in them any more: somebody was `forgotten`, or they were kept long enough (`age`). At `ask_at` it is to be planned
+    again.
     """
 
     raw: bytes
@@ -39,6 +40,7 @@ class Known(NamedTuple):
     open: bool
     was_missing: bool
     erased: Erased | None = None
+    ask_at: datetime | None = None
 
     @property
     def order(self) -> Order:
@@ -71,15 +73,15 @@ def load(connection: sa.Connection, store: str, ids: Sequence[str]) -> dict[str,
     """The known ones among these orders, by id."""
     # The ids go as one parameter: SQLAlchemy would write a statement anew for every number of them.
     rows = connection.execute(_loading(connection.dialect.name), _these(store, ids)) if ids else ()
-    return {
-        row.id: Known(
-            row.facts, _decode_journal(row.journal), row.person, row.open, row.missing_since is not None, row.erased
-        )
-        for row in rows
-    }
+    return {row.id: _known(row) for row in rows}
 
 
-_KNOWN = [orders.c[name] for name in ("id", "facts", "journal", "person", "open", "missing_since", "erased")]
+def _known(row: Any) -> Known:
+    journal = _decode_journal(row.journal)
+    return Known(row.facts, journal, row.person, row.open, row.missing_since is not None, row.erased, row.ask_at)
+
+
+_KNOWN = [orders.c[name] for name in ("id", "facts", "journal", "person", "open", "missing_since", "erased", "ask_at")]
 
 
 def _these(store: str, ids: Sequence[str]) -> dict[str, str]:
@@ -164,15 +166,33 @@ def set_ask_at(connection: sa.Connection, store: str, order_id: str, ask_at: dat
     connection.execute(sa.update(orders).where(orders.c.store == store, orders.c.id == order_id).values(ask_at=ask_at))
 
 
+def of_people(connection: sa.Connection, store: str, people: Collection[str]) -> dict[str, list[Order]]:
+    """By person, all their orders in this store."""
+    query = sa.select(orders.c.person, orders.c.facts).where(orders.c.store == store, orders.c.person.in_(set(people)))
+    found: dict[str, list[Order]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.person, []).append(decode(row.facts))
+    return found
+
+
 def ask_all_again(connection: sa.Connection, store: str, now: datetime) -> None:
     """Plan all orders of the store again at once."""
-    connection.execute(sa.update(orders).where(orders.c.store == store).values(ask_at=now))
+    connection.execute(sa.update(orders).where(orders.c.store == store, _not_asked_by(now)).values(ask_at=now))
+
+
+def _not_asked_by(now: datetime) -> sa.ColumnElement[bool]:
+    """Who is to be planned again by now stays so: it is told since when."""
+    return sa.or_(orders.c.ask_at.is_(None), orders.c.ask_at > now)
 
 
 def ask_again_of(connection: sa.Connection, store: str, person: str, but_not: str, now: datetime) -> None:
     """Plan this person's orders again at once, all but one and those to which nothing has happened in our care."""
     chosen = sa.and_(
-        orders.c.store == store, orders.c.person == person, orders.c.id != but_not, orders.c.past.is_(False)
+        orders.c.store == store,
+        orders.c.person == person,
+        orders.c.id != but_not,
+        orders.c.past.is_(False),
+        _not_asked_by(now),
     )
     connection.execute(sa.update(orders).where(chosen).values(ask_at=now))
 
@@ -260,8 +280,7 @@ def every(connection: sa.Connection, store: str) -> Iterator[Known]:
     """All known orders of this store, one after the other, as what is known of them."""
     query = sa.select(*_KNOWN).where(orders.c.store == store).order_by(orders.c.id)
     for row in connection.execution_options(yield_per=1000).execute(query):
-        journal = _decode_journal(row.journal)
-        yield Known(row.facts, journal, row.person, row.open, row.missing_since is not None, row.erased)
+        yield _known(row)
 
 
 def count(connection: sa.Connection, store: str) -> int:

@@ -95,8 +95,6 @@ sa.Index(
     "ix_orders_person",
     orders.c.store,
     orders.c.person,
-    sqlite_where=orders.c.past.is_(False),
-    postgresql_where=orders.c.past.is_(False),
 )
 sa.Index(
     "ix_orders_open",

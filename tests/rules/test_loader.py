@@ -146,7 +146,11 @@ def test_an_unknown_action_is_told_as_the_manual_shows_it() -> None:
     ("body", "place", "problem"),
     [
         ("wiat: 1 day", "5:5", "there is no key 'wiat'; did you mean 'wait'?"),
-        ("once_per: parcel", "5:15", "once_per: expected 'order', 'customer', 'shipment' or 'line_item', got text"),
+        (
+            "once_per: parcel",
+            "5:15",
+            "once_per: expected 'order', 'customer', 'shipment', 'line_item' or 'occurrence', got text",
+        ),
         ("max_per_run: 0", "5:18", "max_per_run: must be at least 1"),
         ("enabled: perhaps", "5:14", "enabled: expected true or false, got text"),
         ("stop_if:", "5:5", "'stop_if' is empty; give it a value or leave it out"),

@@ -53,4 +53,12 @@ def test_nothing_that_a_template_may_name_is_empty() -> None:
         for name in each.__struct_fields__
         if not getattr(each, name)
     }
-    assert empty == {"Order.draft", "Order.trashed", "Order.test", "LineItem.refunded", "Shipment.shipped_on_day"}
+    assert empty == {
+        "Order.draft",
+        "Order.trashed",
+        "Order.test",
+        "Customer.open_problem",
+        "LineItem.refunded",
+        "LineItem.bought_again",
+        "Shipment.shipped_on_day",
+    }

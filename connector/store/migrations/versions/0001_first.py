@@ -115,8 +115,6 @@ def upgrade() -> None:
         "orders",
         ["store", "person"],
         unique=False,
-        sqlite_where=sa.text("past IS 0"),
-        postgresql_where=sa.text("past IS false"),
     )
     op.create_index(
         "ix_orders_open",
