@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from rules.conditions import ConditionProblem, Conditions, compile_conditions, compile_stop_if
 from rules.document import Document, Path, Problem, parse
+from rules.filling import never_filled
 from rules.rule import Action, Rule, Step
 from rules.schema import ActionSpec, Mark, RuleFile, RuleSpec, StepSpec, marked
 from rules.template_check import check_message, check_text, goes_by_whatsapp
@@ -126,6 +127,8 @@ def _rule(draft: _Draft, path: Path, data: object) -> Rule | None:
         return None
     _refuse_empty(draft, path, data)
     conditions, stop_if = _conditions(draft, path, data)
+    if spec is not None:
+        _refuse_empty_fields(draft, path, data, spec.trigger.text)
     steps = _steps(draft, path, data)
     if spec is not None and spec.once_per == "occurrence" and not spec.trigger.comes_round:
         draft.problem((*path, "once_per"), "only a schedule comes round: 'occurrence' goes with no other trigger")
@@ -173,6 +176,22 @@ def _conditions(draft: _Draft, path: Path, data: Mapping[str, object]) -> tuple[
         mark = draft.document.mark((*path, *where), key=True)
         draft.known.problems.append(draft.document.problem_at(mark, (*path, *where), message))
     return conditions, stop_if
+
+
+def _refuse_empty_fields(draft: _Draft, path: Path, data: Mapping[str, object], trigger: str) -> None:
+    for where, group in _groups(data):
+        for name in group:
+            if (why := never_filled(str(name), trigger)) is not None:
+                draft.problem((*path, *where, name), why, key=True)
+
+
+def _groups(data: Mapping[str, object]) -> Iterator[tuple[Path, Mapping[str, object]]]:
+    """The rule's conditions as they are written, a mapping at a time."""
+    for key in ("conditions", "any_of", "none_of", "stop_if"):
+        written = data.get(key)
+        if isinstance(written, dict):
+            yield (key,), written
+        yield from (((key, at), group) for at, group in _entries(data, key) if isinstance(group, dict))
 
 
 # --- steps ------------------------------------------------------------------------------------------------

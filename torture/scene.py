@@ -184,7 +184,7 @@ class Scene:
         return "\n".join(map(str, [*self.told, *((row.reason, row.passed_over, row.basis) for row in self.rows())]))
 
     def settle_as_a_person(self) -> int:
-        """What is held for its outcome is told as it is, by somebody who looks; what is more than usual is let go. Gives
+        """What is held for its outcome is told as it is by somebody who looks; what is more than usual is let go. Gives
         how many there were.
         """
         held = self.rows("held")

@@ -376,3 +376,15 @@ def test_only_a_schedule_comes_round() -> None:
     assert problems == [
         "rules.yaml:5:13: rule 'x', once_per: only a schedule comes round: 'occurrence' goes with no other trigger"
     ]
+
+
+def test_a_condition_on_what_the_trigger_never_fills_is_a_mistake() -> None:
+    _, problems = load(
+        "- id: x\n  trigger: checkout.abandoned\n  none_of:\n    - shipment.state: delivered\n"
+        "  stop_if:\n    order.paid_at: present\n  actions:\n    - add_note: Hello\n"
+    )
+    cause = "is always missing here: an abandoned checkout has come to nothing of the kind yet"
+    assert problems == [
+        f"rules.yaml:6:7: rule 'x', none_of.0: 'shipment.state' {cause}",
+        f"rules.yaml:8:5: rule 'x', stop_if: 'order.paid_at' {cause}",
+    ]
