@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
 from pydantic import BaseModel
 
 from rules.conditions import Conditions
+from rules.inputs import Given
 from rules.timing import Duration, Window
 
 OncePer = Literal["order", "customer", "shipment", "line_item"]
@@ -48,7 +50,8 @@ class Rule:
     an hour's distance. `holdout` is the share of its people who get nothing, for comparison. `in_flight` says whether
     an edit reaches those for whom the rule has begun (`follow`), or lets them go on as they began (`keep`). `version`
     changes when anything that the rule does changes; before its '+' stands all but `backfill`. `source` is the rule as
-    it was written, as JSON, and `where` is `file:line`.
+    it was written, as JSON, and `where` is `file:line`. `preset` names the preset that gives the rule, and
+    `inputs` are what that was given.
     """
 
     id: str
@@ -68,6 +71,8 @@ class Rule:
     urgent: bool = False
     in_flight: InFlight = "follow"
     was: str | None = None
+    preset: str | None = None
+    inputs: Mapping[str, Given] = field(default_factory=dict)
     version: str = ""
     source: str = ""
     where: str = ""
