@@ -86,7 +86,7 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A config file, understood. `rule_files` and `template_folder` are still to be read; `metrics` is where they are
+    """A config file, understood. `rule_files` and the two folders are still to be read; `metrics` is where they are
     served, and `heartbeat` the URL that hears of every good cycle, if they are wanted. `webhook_secret` signs calls to
     the merchant's own services.
     """
@@ -96,6 +96,7 @@ class Config:
     stores: tuple[StoreConfig, ...]
     rule_files: tuple[str, ...]
     template_folder: Path
+    preset_folder: Path
     staff: tuple[SecretStr, ...]
     mode: Mode
     redirect_to: SecretStr | None
@@ -322,6 +323,7 @@ class ConfigKeys(_Keys):
     database: SecretStr = SecretStr("sqlite:///aftersale.db")
     rules: Annotated[tuple[str, ...], BeforeValidator(_list_of_one), _ONE_OR_MORE] = ("rules/*.yaml",)
     templates: str = "templates/"
+    presets: str = "presets/"
     stores: Annotated[list[Secret[dict[str, Any]]], Field(min_length=1)]
     staff: Annotated[tuple[SecretStr, ...], BeforeValidator(_list_of_one), _ONE_OR_MORE] = ()
     mode: Mode = "live"
@@ -374,6 +376,7 @@ def _understood(document: Document, file: Path, environ: Mapping[str, str], prob
         stores=tuple(store for store in stores if store is not None),
         rule_files=tuple(str(folder / pattern) for pattern in keys.rules),
         template_folder=folder / keys.templates,
+        preset_folder=folder / keys.presets,
         staff=keys.staff,
         mode=keys.mode,
         redirect_to=keys.redirect_to,
@@ -392,20 +395,20 @@ def _understood(document: Document, file: Path, environ: Mapping[str, str], prob
     )
 
 
-def places(file: Path) -> tuple[tuple[str, ...], Path]:
-    """Where a config file that has mistakes says its rules and templates are, as far as it can be read at all."""
+def places(file: Path) -> tuple[tuple[str, ...], Path, Path]:
+    """Where a config file that has mistakes says its rules, templates and presets are, as far as it can be read."""
     document = read_document(file, [])
     data = document.data if document is not None and isinstance(document.data, dict) else {}
-    rules, templates = data.get("rules"), data.get("templates")
+    rules = data.get("rules")
     patterns = [rules] if isinstance(rules, str) else rules
     if document is None or not isinstance(patterns, list):
         patterns = list(ConfigKeys.model_fields["rules"].default) if document is not None else []
     folder = file.resolve().parent
-    default = ConfigKeys.model_fields["templates"].default
-    return (
-        tuple(str(folder / pattern) for pattern in patterns if isinstance(pattern, str)),
-        folder / (templates if isinstance(templates, str) else default),
+    templates, presets = (
+        folder / (data[key] if isinstance(data.get(key), str) else ConfigKeys.model_fields[key].default)
+        for key in ("templates", "presets")
     )
+    return tuple(str(folder / pattern) for pattern in patterns if isinstance(pattern, str)), templates, presets
 
 
 def read_document(file: Path, problems: list[Problem]) -> Document | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +13,10 @@ from adapters.registry import platforms
 from connector.actions import known_actions, ways_of
 from connector.channel_keys import PLATFORM
 from connector.config import Config, StoreConfig, load_config, places, shown
-from connector.reading import Unfit, files_of, read_text, unfit
+from connector.texts import Texts, read_texts
 from rules.document import Problem
 from rules.loader import load_rule, load_rules
+from rules.preset import merged
 from rules.protection import good_time
 from rules.rule import Rule, Step
 from rules.timing import Window, parse_window
@@ -29,11 +30,14 @@ _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A config with the rules of each of its stores, and the texts of its templates."""
+    """A config with the rules of each of its stores, and the texts of its templates: those of the presets that it uses
+    are among them. `template_files` has the file of each.
+    """
 
     config: Config
     rules: Mapping[str, tuple[Rule, ...]]
     templates: Mapping[str, Mapping[str, str]]
+    template_files: Mapping[str, Mapping[str, str]]
 
 
 def config_files(path: Path) -> list[Path]:
@@ -48,33 +52,35 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
     problems: list[Problem] = []
     config = load_config(file, environ, problems)
     if config is None:
-        rule_files, template_folder = places(file)
-        sources = rule_texts(rule_files, problems)
-        _load(
-            sources,
-            _ANY_HOURS,
-            template_folder,
-            _template_texts(template_folder, problems),
-            (PLATFORM, *every_channel()),
-            problems,
-        )
+        _load(read_texts(*places(file), problems), _ANY_HOURS, (PLATFORM, *every_channel()), problems)
         return sorted(set(problems))
     for pattern in config.rule_files:
         if not glob.glob(pattern, recursive=True):
             message = f"rules: no file matches '{shown(Path(pattern))}'; 'aftersale init' writes starter rules"
             problems.append(Problem(shown(file), 1, 1, message))
-    sources = rule_texts(config.rule_files, problems)
-    templates = _template_texts(config.template_folder, problems)
+    texts = read_texts(config.rule_files, config.template_folder, config.preset_folder, problems)
+    loaded = compose(config, texts, problems)
+    return sorted(set(problems)) if problems else loaded
+
+
+def compose(config: Config, texts: Texts, problems: list[Problem]) -> Loaded:
+    """What these texts make of a config; it is whole only where there are no `problems`."""
     by_hours: dict[Window | None, tuple[Rule, ...]] = {}
     for store in config.stores:
         hours = store.calendar.business_hours
         if hours not in by_hours:
-            by_hours[hours] = _load(sources, hours, config.template_folder, templates, config.ways, problems)
+            by_hours[hours] = _load(texts, hours, config.ways, problems)
         if not problems:
             problems += _checks(config, store, _rules_for(store, by_hours))
-    if problems:
-        return sorted(set(problems))
-    return Loaded(config, {store.id: _rules_for(store, by_hours) for store in config.stores}, templates)
+    templates = texts.templates
+    for name in {rule.preset for rules in by_hours.values() for rule in rules if rule.preset is not None}:
+        templates = merged(texts.presets[name].messages, templates)
+    return Loaded(
+        config,
+        {store.id: _rules_for(store, by_hours) for store in config.stores},
+        {name: {locale: each.text for locale, each in files.items()} for name, files in templates.items()},
+        {name: {locale: each.file for locale, each in files.items()} for name, files in templates.items()},
+    )
 
 
 def _rules_for(store: StoreConfig, by_hours: Mapping[Window | None, tuple[Rule, ...]]) -> tuple[Rule, ...]:
@@ -89,25 +95,19 @@ def load_without_rules(file: Path, environ: Mapping[str, str]) -> Loaded | list[
     config = load_config(file, environ, problems)
     if config is None:
         return sorted(set(problems))
-    return Loaded(config, {store.id: () for store in config.stores}, {})
+    return Loaded(config, {store.id: () for store in config.stores}, {}, {})
 
 
-def _load(
-    sources: Mapping[str, str],
-    hours: Window | None,
-    template_folder: Path,
-    templates: Mapping[str, Mapping[str, str]],
-    channels: Collection[str],
-    problems: list[Problem],
-) -> tuple[Rule, ...]:
+def _load(texts: Texts, hours: Window | None, channels: Collection[str], problems: list[Problem]) -> tuple[Rule, ...]:
     """The rules as they are for stores with these business hours."""
     rules, found = load_rules(
-        sources,
+        texts.rules,
         actions={kind.name: kind.spec for kind in known_actions().values()},
         channels=channels,
         windows=_windows(hours),
-        templates=templates,
-        templates_dir=shown(template_folder),
+        templates=texts.templates,
+        templates_dir=texts.templates_dir,
+        presets=texts.presets,
     )
     problems += found
     for rule in rules:
@@ -133,43 +133,6 @@ def recall(loaded: Loaded, store: StoreConfig, source: str) -> Rule | list[Probl
 def _windows(hours: Window | None) -> dict[str, Window]:
     """What rules may call by name."""
     return {"business_hours": hours} if hours is not None else {}
-
-
-def rule_texts(patterns: Sequence[str], problems: list[Problem]) -> dict[str, str]:
-    """The texts of the files that these patterns name, by the files' names."""
-    texts: dict[str, str] = {}
-    for pattern in patterns:
-        for file, why_not in files_of(pattern):
-            if why_not is None:
-                _read(file, texts, problems)
-            else:
-                problems.append(Problem(shown(file), 1, 1, why_not))
-    return texts
-
-
-def _template_texts(folder: Path, problems: list[Problem]) -> dict[str, dict[str, str]]:
-    """`templates/<name>/<locale>.md` as {name: {locale: text}}."""
-    templates: dict[str, dict[str, str]] = {}
-    for file in sorted(folder.glob("*/*.md")):
-        texts: dict[str, str] = {}
-        if (why_not := unfit(file, folder)) is None:
-            _read(file, texts, problems)
-        else:
-            problems.append(Problem(shown(file), 1, 1, why_not))
-        for text in texts.values():
-            templates.setdefault(file.parent.name, {})[file.stem] = text
-    return templates
-
-
-def _read(file: Path, texts: dict[str, str], problems: list[Problem]) -> None:
-    try:
-        texts[shown(file)] = read_text(file)
-    except OSError as error:
-        problems.append(Problem(shown(file), 1, 1, f"cannot be read: {error.strerror}"))
-    except UnicodeDecodeError:
-        problems.append(Problem(shown(file), 1, 1, "is not UTF-8 text; save it as UTF-8"))
-    except Unfit as why:
-        problems.append(Problem(shown(file), 1, 1, str(why)))
 
 
 def _checks(config: Config, store: StoreConfig, rules: tuple[Rule, ...]) -> Iterator[Problem]:

@@ -193,8 +193,16 @@ def _refused_by(row: Followup) -> Mapping[str, str]:
 def _context(shop: Shop, judged: Judged, now: datetime) -> Context:
     """What texts may speak of."""
     subject = judged.wanted.subject
-    coupon = _coupon_of(judged, subject)
-    return context_of(judged.facts, subject, judged.journal, now, shop.config, signed_by=shop.signed_by, coupon=coupon)
+    return context_of(
+        judged.facts,
+        subject,
+        judged.journal,
+        now,
+        shop.config,
+        signed_by=shop.signed_by,
+        inputs=judged.wanted.rule.inputs,
+        coupon=_coupon_of(judged, subject),
+    )
 
 
 def _coupon_of(judged: Judged, subject: Subject) -> GivenCoupon | None:

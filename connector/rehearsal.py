@@ -18,6 +18,7 @@ from connector.config import StoreConfig
 from connector.unsubscribing import NOBODY, link_for
 from connector.wording import Wording, context_of, coupon_of
 from rules.events import Journal
+from rules.inputs import told
 from rules.locales import choose_locale, wanted_locales
 from rules.planner import Facts, Subject, subjects
 from rules.rule import Action, Rule, Step
@@ -81,8 +82,9 @@ def about_sample(
         for found in _CUSTOM_FIELD.findall(text)
         for name in filter(None, found)
     }
-    return lambda locale: sample(
-        shop, locale=locale, zone=store.calendar.zone, now=now, signed_by=signed_by, meta=fields
+    return lambda locale: replace(
+        sample(shop, locale=locale, zone=store.calendar.zone, now=now, signed_by=signed_by, meta=fields),
+        inputs=told(rule.inputs),
     )
 
 
@@ -96,7 +98,7 @@ def about_order(
     facts = Facts(order, "", store.calendar, store.ladders)
     everything = Subject("", order.shipments, order.items)
     subject = next(iter(subjects(rule, order, "")), everything)
-    context = context_of(facts, subject, journal, now, store, signed_by=signed_by)
+    context = context_of(facts, subject, journal, now, store, signed_by=signed_by, inputs=rule.inputs)
     return lambda _: context
 
 

@@ -15,6 +15,7 @@ from adapters.channels.base import Message
 from connector.actions import Prepared, Refused
 from connector.config import StoreConfig
 from rules.events import Journal
+from rules.inputs import Given, told
 from rules.layout import Brand
 from rules.messages import Rendered, render_template, render_words
 from rules.planner import Facts, Subject, scene_of
@@ -99,6 +100,7 @@ def context_of(
     store: StoreConfig,
     *,
     signed_by: str | None,
+    inputs: Mapping[str, Given],
     coupon: GivenCoupon | None = None,
 ) -> Context:
     """What texts about this subject of an order may speak of."""
@@ -114,6 +116,7 @@ def context_of(
         signed_by=signed_by,
         locale=store.locale,  # that of the texts in rules
         zone=store.calendar.zone,
+        inputs=told(inputs),
     )
 
 

@@ -27,6 +27,13 @@ class Mark(NamedTuple):
     column: int
 
 
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """`!input name`: stands for the value of a preset's input."""
+
+    name: str
+
+
 class Problem(NamedTuple):
     """A mistake in a file: where, what, and what to do. Sorts by place."""
 
@@ -43,7 +50,8 @@ class Problem(NamedTuple):
 class Document:
     """A YAML file that has been read: its `data` as dicts, lists, text, integers, booleans and None.
 
-    `problems` are the mistakes of the YAML itself; where it could not be read at all, `readable` is false.
+    `problems` are the mistakes of the YAML itself; where it could not be read at all, `readable` is false. What was
+    made of values that stand elsewhere in the file goes by its own path; `written_at` has the paths where those stand.
     """
 
     file: str
@@ -52,16 +60,17 @@ class Document:
     problems: tuple[Problem, ...] = ()
     readable: bool = True
     root: yaml.Node | None = field(default=None, repr=False)
+    written_at: Mapping[Path, Path] = field(default_factory=dict)
 
     def mark(self, path: Path, *, key: bool = False) -> Mark:
         """Where the value at `path` stands, or its key; where there is none, its nearest parent."""
-        standing = _follow(self.root, path)
+        standing = _follow(self.root, self._written(path))
         node = standing.key if key and standing.complete and standing.key else standing.value
         return _mark(node.start_mark) if node else Mark(1, 1)
 
     def mark_inside(self, path: Path, line: int, column: int) -> Mark:
         """Where a place within the text at `path` stands in the file; its start, where that can't be told."""
-        node = _follow(self.root, path).value
+        node = _follow(self.root, self._written(path)).value
         if not isinstance(node, yaml.ScalarNode):
             return self.mark(path)
         wanted = _lines(node.value)[line - 1 : line]
@@ -76,14 +85,15 @@ class Document:
 
     def exists(self, path: Path) -> bool:
         """Whether the document has a value at `path`."""
-        return _follow(self.root, path).complete
+        return _follow(self.root, self._written(path)).complete
 
     def known_part(self, path: Path) -> Path:
         """`path` without the steps that the document doesn't have."""
-        return _follow(self.root, path).path
+        return _follow(self.root, self._written(path)).path
 
     def describe(self, path: Path) -> str:
-        """`path` for people: `rule 'shipped-sms', actions.0`; an entry with an id goes by its id."""
+        """`path` for people: `rule 'shipped-sms', actions.0`; an entry goes by its id, or what it is about."""
+        path = self._written(path)
         if len(path) >= 2 and isinstance(path[0], str) and isinstance(path[1], int):
             name = _id_of(self.data, path[0], path[1])
             if name is not None:
@@ -100,16 +110,23 @@ class Document:
         about = self.describe(path)
         return Problem(self.file, *mark, f"{about}: {message}" if about else message)
 
+    def _written(self, path: Path) -> Path:
+        """Where the author wrote what goes by this path."""
+        for length in range(len(path), 0, -1) if self.written_at else ():
+            if path[:length] in self.written_at:
+                return (*self.written_at[path[:length]], *path[length:])
+        return path
 
-def parse(text: str, file: str) -> Document:
-    """Read YAML text; `file` is the name that its problems carry."""
+
+def parse(text: str, file: str, *, placeholders: bool = False) -> Document:
+    """Read YAML text; `file` is the name that its problems carry. With `placeholders`, values may be `!input name`."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if len(text) > LONGEST:
         message = f"the file is over {LONGEST:,} characters long; split it"
         return Document(file, text, problems=(Problem(file, 1, 1, message),), readable=False)
     try:
         root = _compose(text)
-        reading = _Reading(file)
+        reading = _Reading(file, placeholders)
         data = _construct(root, reading) if root else None
     except yaml.MarkedYAMLError as error:
         return Document(file, text, problems=(_broken(error, file),), readable=False)
@@ -127,8 +144,9 @@ def dotted(path: Path) -> str:
 def _id_of(data: object, name: str, position: int) -> str | None:
     entries = data.get(name) if isinstance(data, dict) else None
     entry = entries[position] if isinstance(entries, list) and position < len(entries) else None
-    named = entry.get("id") if isinstance(entry, dict) else None
-    return str(named) if isinstance(named, str | int) else None
+    called = ("rule",) if name == "overlays" else ("id", "use")
+    named = [entry.get(key) for key in called] if isinstance(entry, dict) else []
+    return next((str(each) for each in named if isinstance(each, str | int)), None)
 
 
 def _lines(text: str) -> list[str]:
@@ -220,6 +238,7 @@ class _Reading:
     """What has come up so far: problems, how many values, and the nodes that are being read."""
 
     file: str
+    placeholders: bool
     problems: list[Problem] = field(default_factory=list)
     values: int = 0
     open: set[int] = field(default_factory=set)
@@ -267,6 +286,8 @@ def _mapping(node: yaml.MappingNode, reading: _Reading) -> dict[str, object]:
 def _scalar(node: yaml.ScalarNode, reading: _Reading) -> object:
     if node.tag == f"{_CORE}str":
         return _text(node, reading)
+    if node.tag == "!input" and reading.placeholders:
+        return Placeholder(node.value)
     pattern, make = _SCALARS.get(node.tag, (None, str))
     if pattern is None or not pattern.fullmatch(node.value):
         reading.refuse(node, _no_tags(node.tag))

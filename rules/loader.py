@@ -8,11 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from msgspec import Struct
 
 from rules.conditions import ConditionProblem, Conditions, compile_conditions, compile_stop_if
 from rules.document import Document, Path, Problem, parse
 from rules.filling import never_filled
+from rules.inputs import INPUT_KINDS, Given, told_types
+from rules.preset import Messages, Preset, PresetFiles, TextFile, examples, fill_in, merged, read_preset, use
 from rules.rule import Action, Rule, Step
 from rules.schema import ActionSpec, Mark, RuleFile, RuleSpec, StepSpec, marked
 from rules.template_check import check_message, check_text, goes_by_whatsapp
@@ -23,26 +29,42 @@ from rules.validation import did_you_mean, validate, validate_part
 Templates = Mapping[str, Mapping[str, str]]
 """The text of each Markdown template, by its name and then by its locale."""
 
+NO_PRESETS: Mapping[str, PresetFiles] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What rules may name, and what has come up so far."""
+    """What all rules may name, and what has come up so far."""
 
     actions: Mapping[str, type[ActionSpec]]
     channels: Collection[str]
     windows: Mapping[str, Window]
-    templates: Templates
     templates_dir: str
     problems: list[Problem]
+
+
+class _Written(NamedTuple):
+    """A rule as it is written at a place in a document, and what it may name there."""
+
+    document: Document
+    path: Path
+    data: object
+    templates: Messages
+    preset: str | None = None
+    inputs: Mapping[str, Given] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
     """A rule that is being read, and the names that its actions have provided so far."""
 
-    document: Document
+    written: _Written
     known: _Known
     provided: set[str] = field(default_factory=set)
+
+    @property
+    def document(self) -> Document:
+        return self.written.document
 
     def problem(self, path: Path, message: str, *, key: bool = False) -> None:
         self.known.problems.append(self.document.problem(path, message, key=key))
@@ -54,28 +76,33 @@ def load_rules(
     actions: Mapping[str, type[ActionSpec]],
     channels: Collection[str],
     windows: Mapping[str, Window],
-    templates: Templates,
+    templates: Messages,
     templates_dir: str = "templates",
+    presets: Mapping[str, PresetFiles] = NO_PRESETS,
 ) -> tuple[tuple[Rule, ...], list[Problem]]:
     """The rules of these files (name → text), and the mistakes: sorted, each once. A rule with a mistake is left out.
 
     `channels` are all names that `via` may give, `platform` among them; `windows` those that `send_between` may.
-    All templates are checked, used or not; in problems they go by `<templates_dir>/<name>/<locale>.md`.
+    All templates are checked, used or not; of `presets`, by their names, the shop's own. One that is not there is to be
+    written in `templates_dir`.
     """
-    known = _Known(actions, channels, windows, templates, templates_dir, [])
-    rules: list[Rule] = []
+    known = _Known(actions, channels, windows, templates_dir, [])
+    right = {name: _read(preset, known) for name, preset in presets.items() if preset.own}
+    documents = [parse(text, file) for file, text in files.items()]
+    found: dict[str, tuple[_Written, Rule]] = {}
     places: dict[str, str] = {}
-    for file, text in files.items():
-        document = parse(text, file)
-        validate(document, RuleFile, known.problems)
-        for position, data in _entries(document.data, "rules"):
-            path: Path = ("rules", position)
-            rule = _rule(_Draft(document, known), path, data)
-            if _has_its_own_id(document, path, data, places, known.problems) and rule is not None:
-                rules.append(rule)
-    for name in templates:
-        known.problems.extend(_mistakes_in(name, PROVIDED, known))
-    return tuple(rules), sorted(set(known.problems))
+    for document in documents:
+        _check_file(document, known.problems)
+        for written in _written(document, presets, right, templates, known):
+            rule = _rule(written, known)
+            if _has_its_own_id(written, places, known.problems) and rule is not None:
+                found[rule.id] = written, rule
+    for document in documents:
+        for position, overlay in _entries(document.data, "overlays"):
+            _lay_over(document, ("overlays", position), overlay, found, places, known)
+    for texts in templates.values():
+        known.problems.extend(_mistakes_in(texts, PROVIDED))
+    return tuple(rule for _, rule in found.values()), sorted(set(known.problems))
 
 
 def load_rule(
@@ -87,10 +114,37 @@ def load_rule(
     templates: Templates,
 ) -> Rule | list[Problem]:
     """A rule from the `source` of one that was loaded before; or why it does not fit what is known by now."""
-    known = _Known(actions, channels, windows, templates, "templates", [])
+    known = _Known(actions, channels, windows, "templates", [])
     document = parse(f'{{"rules": [{source}]}}', "as it was")  # JSON is YAML
-    rule = _rule(_Draft(document, known), ("rules", 0), json.loads(source))
+    data = json.loads(source)
+    used = data.pop("preset", {"name": None, "inputs": {}})
+    inputs = {name: Given(*given) for name, given in used["inputs"].items()}
+    messages = {
+        name: {locale: TextFile(f"{name}/{locale}.md", text) for locale, text in texts.items()}
+        for name, texts in templates.items()
+    }
+    rule = _rule(_Written(document, ("rules", 0), data, messages, used["name"], inputs), known)
     return rule if rule is not None else sorted(set(known.problems))
+
+
+def check_preset(
+    files: PresetFiles,
+    *,
+    actions: Mapping[str, type[ActionSpec]],
+    channels: Collection[str],
+    windows: Mapping[str, Window],
+) -> list[Problem]:
+    """The mistakes of a preset, with any inputs: sorted, each once."""
+    known = _Known(actions, channels, windows, "templates", [])
+    _read(files._replace(own=True), known)
+    return sorted(set(known.problems))
+
+
+def _check_file(document: Document, problems: list[Problem]) -> None:
+    validate(document, RuleFile, problems)
+    data = {} if document.data is None else document.data
+    if document.readable and isinstance(data, dict) and not data.keys() & {"rules", "overlays"}:
+        problems.append(document.problem((), "'rules' is missing"))
 
 
 def _entries(data: object, key: str) -> list[tuple[int, object]]:
@@ -99,14 +153,13 @@ def _entries(data: object, key: str) -> list[tuple[int, object]]:
     return list(enumerate(entries)) if isinstance(entries, list) else []
 
 
-def _has_its_own_id(
-    document: Document, path: Path, data: object, places: dict[str, str], problems: list[Problem]
-) -> bool:
+def _has_its_own_id(written: _Written, places: dict[str, str], problems: list[Problem]) -> bool:
     """Whether no rule before it, in any file, has its id; a problem names both places."""
-    name = data.get("id") if isinstance(data, dict) else None
+    name = written.data.get("id") if isinstance(written.data, dict) else None
     if not isinstance(name, str):
         return True
-    mark = document.mark((*path, "id"))
+    document = written.document
+    mark = document.mark((*written.path, "id"))
     here = f"{document.file}:{mark.line}:{mark.column}"
     first = places.setdefault(name, here)
     if first != here:
@@ -115,12 +168,102 @@ def _has_its_own_id(
     return first == here
 
 
+# --- presets and overlays ---------------------------------------------------------------------------------
+
+
+def _read(files: PresetFiles, known: _Known) -> Preset | None:
+    """A preset, or None if anything in it is wrong. One of the shop's own is looked at as if it were used."""
+    before = len(known.problems)
+    preset = read_preset(files, known.problems)
+    if preset is None or not files.own:
+        return preset
+    inputs = examples(preset)
+    for position, rule in enumerate(preset.rules):
+        path: Path = ("rules", position)
+        filled = fill_in(rule, inputs)
+        at = {(*path, *inner): ("inputs", name) for inner, name in filled.came_from.items()}
+        document = replace(preset.document, written_at=at)
+        _rule(_Written(document, path, filled.rule, preset.messages, preset.name, inputs), known)
+    for texts in preset.messages.values():
+        known.problems.extend(_mistakes_in(texts, PROVIDED))
+    return preset if len(known.problems) == before else None
+
+
+def _written(
+    document: Document,
+    presets: Mapping[str, PresetFiles],
+    right: dict[str, Preset | None],
+    templates: Messages,
+    known: _Known,
+) -> Iterator[_Written]:
+    """The rules of a document: those that stand there, and those of the presets that it uses. `right` keeps presets
+    that have been read; None is one that has mistakes.
+    """
+    for position, data in _entries(document.data, "rules"):
+        path: Path = ("rules", position)
+        if not isinstance(data, dict) or "use" not in data:
+            yield _Written(document, path, data, templates)
+            continue
+        name = data["use"]
+        if name not in presets:
+            hint = did_you_mean(str(name), presets) or f"; there are {', '.join(presets) or 'none'}"
+            known.problems.append(document.problem((*path, "use"), f"there is no preset '{name}'{hint}"))
+            continue
+        if name not in right:
+            right[name] = _read(presets[name], known)
+        preset = right[name]
+        if preset is None:
+            continue
+        for each in use(document, path, data, preset):
+            if isinstance(each, Problem):
+                known.problems.append(each)
+            else:
+                yield _Written(each.document, path, each.rule, merged(preset.messages, templates), name, each.inputs)
+
+
+_NOT_BY_OVERLAY = ("id", "was", "trigger")
+
+
+def _lay_over(
+    document: Document,
+    path: Path,
+    overlay: object,
+    found: dict[str, tuple[_Written, Rule]],
+    places: Collection[str],
+    known: _Known,
+) -> None:
+    """Replace what an overlay says of a rule; what is none there goes."""
+    name = overlay.get("rule") if isinstance(overlay, dict) else None
+    if not isinstance(overlay, dict) or not isinstance(name, str):
+        known.problems.append(document.problem(path, "say of which rule: 'rule: its-id', and what to replace in it"))
+        return
+    if name not in places:
+        hint = did_you_mean(name, places) or f"; there are {', '.join(places) or 'none'}"
+        known.problems.append(document.problem((*path, "rule"), f"there is no rule '{name}'{hint}"))
+    for key in _NOT_BY_OVERLAY:
+        if key in overlay:
+            message = f"an overlay cannot replace '{key}': write a rule of its own"
+            known.problems.append(document.problem((*path, key), message, key=True))
+    if name not in found or overlay.keys() & {*_NOT_BY_OVERLAY}:
+        return
+    written, before = found[name]
+    assert isinstance(written.data, dict)
+    data = {**written.data, **{key: value for key, value in overlay.items() if key != "rule"}}
+    kept = {key: value for key, value in data.items() if value is not None}
+    laid = written._replace(document=document, path=path, data=kept)
+    rule = _rule(laid, known)
+    if rule is not None:
+        found[name] = laid, replace(rule, where=before.where)
+
+
 # --- one rule ---------------------------------------------------------------------------------------------
 
 
-def _rule(draft: _Draft, path: Path, data: object) -> Rule | None:
+def _rule(written: _Written, known: _Known) -> Rule | None:
     """The compiled rule, or None if anything in it is wrong. All its parts are looked at in any case."""
-    document, problems = draft.document, draft.known.problems
+    document, path, data = written.document, written.path, written.data
+    draft = _Draft(written, known, {"input"} if written.preset is not None else set())
+    problems = known.problems
     before = len(problems)
     spec = validate_part(document, path, data, RuleSpec, problems)
     if not isinstance(data, dict):
@@ -154,10 +297,18 @@ def _rule(draft: _Draft, path: Path, data: object) -> Rule | None:
         urgent=spec.urgent,
         in_flight=spec.in_flight,
         was=spec.was,
-        version=_version(data, steps),
-        source=json.dumps(data, ensure_ascii=False),
+        preset=written.preset,
+        inputs=written.inputs,
+        version=_version(data, steps, written.inputs),
+        source=_source(written, data),
         where=f"{document.file}:{document.mark(path).line}",
     )
+
+
+def _source(written: _Written, data: Mapping[str, object]) -> str:
+    """All that `load_rule` needs to make the rule anew, whatever becomes of its preset."""
+    used = {"preset": {"name": written.preset, "inputs": written.inputs}} if written.preset is not None else {}
+    return json.dumps({**data, **used}, ensure_ascii=False)
 
 
 def _refuse_empty(draft: _Draft, path: Path, data: Mapping[str, object]) -> None:
@@ -292,10 +443,11 @@ def _not_one_action(entry: object, known: _Known) -> str:
 
 def _check_marked(draft: _Draft, path: Path, spec: ActionSpec) -> None:
     """The texts, channels and template names of an action."""
-    document, known = draft.document, draft.known
+    document, known, templates = draft.document, draft.known, draft.written.templates
+    inputs = told_types(draft.written.inputs) if draft.written.preset is not None else None
     for where, text in marked(spec, Mark.TEXT):
         place = document.known_part((*path, *where))
-        for flaw in check_text(text, draft.provided):
+        for flaw in check_text(text, draft.provided, inputs=inputs):
             mark = document.mark_inside(place, flaw.line, flaw.column)
             known.problems.append(document.problem_at(mark, place, flaw.message))
     for where, name in marked(spec, Mark.CHANNEL):
@@ -303,34 +455,41 @@ def _check_marked(draft: _Draft, path: Path, spec: ActionSpec) -> None:
             hint = did_you_mean(name, known.channels) or f"; there are {', '.join(sorted(known.channels))}"
             draft.problem(document.known_part((*path, *where)), f"there is no channel '{name}'{hint}")
     for where, name in marked(spec, Mark.TEMPLATE):
-        if not known.templates.get(name):
-            hint = did_you_mean(name, known.templates.keys() - {name})
+        if not templates.get(name):
+            hint = did_you_mean(name, templates.keys() - {name})
             message = f"there is no template '{name}'{hint or f'; write {known.templates_dir}/{name}/en.md'}"
             draft.problem(document.known_part((*path, *where)), message)
             continue
         user = document.describe(path[:2])
-        for problem in set(_mistakes_in(name, draft.provided, known)) - {*_mistakes_in(name, PROVIDED, known)}:
+        found = set(_mistakes_in(templates[name], draft.provided, inputs)) - {*_mistakes_in(templates[name], PROVIDED)}
+        for problem in found:
             known.problems.append(problem._replace(message=f"{problem.message}, and {user} uses this template"))
     _check_whatsapp(draft, path, spec)
 
 
 def _check_whatsapp(draft: _Draft, path: Path, spec: ActionSpec) -> None:
     """WhatsApp takes approved templates only, so what is to go by it has to name one."""
-    known = draft.known
+    known = draft.written.templates
     templates = [name for _, name in marked(spec, Mark.TEMPLATE)]
-    if all(known.templates.get(name) and goes_by_whatsapp(known.templates[name]) for name in templates or [""]):
+    if all(name in known and goes_by_whatsapp(_texts(known[name])) for name in templates or [""]):
         return
     cure = f"add 'whatsapp:' to the front matter of template '{templates[0]}'" if templates else "use a 'template'"
     for where, name in marked(spec, Mark.CHANNEL):
-        if name == "whatsapp" and all(known.templates.get(template) for template in templates):
+        if name == "whatsapp" and all(known.get(template) for template in templates):
             message = f"WhatsApp takes approved templates only, and none is named here; {cure}"
             draft.problem(draft.document.known_part((*path, *where)), message)
 
 
-def _mistakes_in(name: str, provided: Collection[str], known: _Known) -> Iterator[Problem]:
+def _texts(files: Mapping[str, TextFile]) -> dict[str, str]:
+    return {locale: each.text for locale, each in files.items()}
+
+
+def _mistakes_in(
+    files: Mapping[str, TextFile], provided: Collection[str], inputs: type[Struct] | None = None
+) -> Iterator[Problem]:
     """The mistakes of a Markdown template in all its languages."""
-    for locale, text in known.templates[name].items():
-        yield from check_message(text, f"{known.templates_dir}/{name}/{locale}.md", provided)
+    for each in files.values():
+        yield from check_message(each.text, each.file, provided, inputs)
 
 
 # --- version ----------------------------------------------------------------------------------------------
@@ -339,14 +498,14 @@ _NOT_WHAT_IT_DOES = frozenset({"id", "name", "enabled", "in_flight", "was"})
 _IN_STEPS = frozenset({"steps", *_SHORT_FORM})
 
 
-def _version(data: Mapping[str, object], steps: Sequence[Step]) -> str:
-    """SHA-256 over what the rule does, whichever form it is written in.
+def _version(data: Mapping[str, object], steps: Sequence[Step], inputs: Mapping[str, Given]) -> str:
+    """SHA-256 over what the rule does, whichever form it is written in; what messages are told is part of it.
 
     How far back it reaches stands behind a '+', so that two rules can be told to do the same but for that.
     """
     reach = f"+{data['backfill']}" if "backfill" in data else ""
     entries = [entry for _, entry in _entries(data, "steps")] or [data]
-    content = {
+    content: dict[str, object] = {
         "rule": {name: data[name] for name in data.keys() - _NOT_WHAT_IT_DOES - _IN_STEPS - {"backfill"}},
         "steps": [
             {
@@ -360,4 +519,6 @@ def _version(data: Mapping[str, object], steps: Sequence[Step]) -> str:
             for step, written in zip(steps, entries, strict=True)
         ],
     }
+    if said := {name: each.value for name, each in inputs.items() if INPUT_KINDS[each.kind].told is not None}:
+        content["inputs"] = said
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest() + reach

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 
 from rules.conditions import Conditions
 from rules.history import CONCLUDED
+from rules.inputs import Given
 from rules.timing import Duration, Window
 from rules.triggers import Conclusion
 
@@ -51,7 +53,8 @@ class Rule:
     an hour's distance. `holdout` is the share of its people who get nothing, for comparison. `in_flight` says whether
     an edit reaches those for whom the rule has begun (`follow`), or lets them go on as they began (`keep`). `version`
     changes when anything that the rule does changes; before its '+' stands all but `backfill`. `source` is the rule as
-    it was written, as JSON, and `where` is `file:line`.
+    it was written, as JSON, and `where` is `file:line`. `preset` names the preset that gives the rule, and
+    `inputs` are what that was given.
     """
 
     id: str
@@ -73,6 +76,8 @@ class Rule:
     urgent: bool = False
     in_flight: InFlight = "follow"
     was: str | None = None
+    preset: str | None = None
+    inputs: Mapping[str, Given] = field(default_factory=dict)
     version: str = ""
     source: str = ""
     where: str = ""

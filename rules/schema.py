@@ -282,7 +282,8 @@ class RuleFile(Strict):
     version: Annotated[Literal[1], BeforeValidator(partial(known_version, newest=1))] = Field(
         description="The version of this format: 1."
     )
-    rules: list[Any] = Field(description="The rules; each has an id of its own.")
+    rules: list[Any] = Field([], description="The rules, each with an id of its own, and the presets that are used.")
+    overlays: list[Any] = Field([], description="What to replace in rules of this file or another.")
 
 
 # --- marks ------------------------------------------------------------------------------------------

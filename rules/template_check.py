@@ -82,14 +82,21 @@ class _Walk:
         return self.lines[line - 1] if 0 < line <= len(self.lines) else ""
 
 
-def check_text(source: str, provided: Collection[str] = (), locale: str | None = None) -> list[Flaw]:
+def check_text(
+    source: str,
+    provided: Collection[str] = (),
+    locale: str | None = None,
+    inputs: type[Struct] | None = None,
+) -> list[Flaw]:
     """The mistakes of a text. `provided` are the names that earlier actions provide, such as `coupon`; `locale` is the
-    language that it is written in, where that is known.
+    language that it is written in, where that is known; `inputs` what `input` is, where that is.
     """
     if len(source) > LONGEST_SOURCE:
         return [Flaw(1, 1, f"the template is over {LONGEST_SOURCE:,} characters long; shorten it")]
     walk = _Walk(source.split("\n"), locale)
-    known = {name: kind for name, kind in ROOTS.items() if name not in PROVIDED - {*provided}}
+    known = {name: kind for name, kind in ROOTS.items() if name not in PROVIDED or name in provided}
+    if inputs is not None:
+        known["input"] = inputs
     try:
         tree = LANGUAGE.parse(source)
         _body(tree.body, known, walk)
@@ -106,8 +113,10 @@ def check_text(source: str, provided: Collection[str] = (), locale: str | None =
     return sorted(set(walk.flaws))
 
 
-def check_message(source: str, file: str, provided: Collection[str] = ()) -> list[Problem]:
-    """The mistakes of a Markdown template with its front matter.
+def check_message(
+    source: str, file: str, provided: Collection[str] = (), inputs: type[Struct] | None = None
+) -> list[Problem]:
+    """The mistakes of a Markdown template with its front matter. `provided` and `inputs` are as in `check_text`.
 
     `file` is the name that its problems carry; it ends in the language: `templates/shipped/he.md`.
     """
@@ -118,10 +127,10 @@ def check_message(source: str, file: str, provided: Collection[str] = ()) -> lis
         problems.append(Problem(file, 1, 1, sentence))
         locale = None
     for where, text in letter.front.texts():
-        for flaw in check_text(text, provided, locale):
+        for flaw in check_text(text, provided, locale, inputs):
             mark = letter.document.mark_inside(where, flaw.line, flaw.column)
             problems.append(Problem(file, *mark, f"{dotted(where)}: {flaw.message}"))
-    problems.extend(Problem(file, *flaw) for flaw in check_text(letter.body, provided, locale))
+    problems.extend(Problem(file, *flaw) for flaw in check_text(letter.body, provided, locale, inputs))
     if not letter.body.strip() and not problems:
         problems.append(Problem(file, 1, 1, "the message is empty; write it below the front matter"))
     return problems
@@ -274,7 +283,7 @@ def _named(node: nodes.Name, scope: Scope, walk: _Walk) -> Any:
     if node.name in scope:
         return scope[node.name]
     if node.name in PROVIDED:
-        message = f"'{node.name}' is not known here: no earlier action of the rule provides it"
+        message = f"'{node.name}' is not known here: {PROVIDED[node.name]}"
     else:
         hint = did_you_mean(node.name, scope) or f"; there are {', '.join(scope)}"
         message = f"there is no '{node.name}' here{hint}"

@@ -63,11 +63,17 @@ ROOTS: Mapping[str, Any] = {
     "store": Store,
     "coupon": GivenCoupon,
     "signed_by": str,
+    "input": Any,
 }
-"""What a template may name, and its type. Shipment, item, coupon and signed_by may be missing."""
+"""What a template may name, and its type. Shipment, item, coupon and signed_by may be missing; what `input` is depends
+on the preset.
+"""
 
-PROVIDED = frozenset({"coupon"})
-"""Names that exist only after an action that provides them."""
+PROVIDED: Mapping[str, str] = {
+    "coupon": "no earlier action of the rule provides it",
+    "input": "only rules of presets have inputs",
+}
+"""Names that exist only where something provides them, and why they may not be known."""
 
 
 class Missing(ChainableUndefined):
@@ -143,13 +149,13 @@ class _Language(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict):
-            return obj.get(attribute) or MISSING
+            return _entry(obj, attribute)
         value = super().getattr(obj, attribute)
         return MISSING if value is None else value
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(obj, dict):
-            return obj.get(argument) or MISSING
+            return _entry(obj, argument)
         value = super().getitem(obj, argument)
         return MISSING if value is None else value
 
@@ -166,6 +172,12 @@ class _Language(ImmutableSandboxedEnvironment):
             raise SecurityError(f"'{operator}' is for numbers only")
         spend(context, size(left) + size(right))
         return super().call_binop(context, operator, left, right)
+
+
+def _entry(mapping: Mapping[Any, Any], key: Any) -> Any:
+    """What a mapping has by this name. An empty text is as good as none."""
+    value = mapping.get(key)
+    return MISSING if value is None or value == "" else value
 
 
 @pass_context

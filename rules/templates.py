@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import cache
@@ -21,7 +21,7 @@ from jinja2.exceptions import SecurityError
 from markupsafe import escape
 from msgspec import Struct
 
-from adapters.model import LineItem, Order, Shipment
+from adapters.model import LineItem, Money, Order, Shipment
 from rules.template_language import (
     LONGEST_OUTPUT,
     LONGEST_SOURCE,
@@ -51,6 +51,8 @@ class Context:
     item: LineItem | None = None
     coupon: GivenCoupon | None = None
     signed_by: str | None = None
+    inputs: Mapping[str, object] = field(default_factory=dict)
+    """Those of a preset, as messages are told them; amounts are in the order's currency."""
 
 
 class Written(NamedTuple):
@@ -91,8 +93,17 @@ def names_of(context: Context) -> Mapping[str, object]:
         "item": _clean(context.item) or MISSING,
         "coupon": _clean(context.coupon) or MISSING,
         "signed_by": _clean(context.signed_by) or MISSING,
+        "input": _inputs(context),
         "_locale": context.locale,
         "_zone": context.zone,
+    }
+
+
+def _inputs(context: Context) -> dict[str, object]:
+    currency = context.order.total.currency
+    return {
+        name: Money(value.amount, currency) if isinstance(value, Money) else _cleaned(value, several_lines=True)
+        for name, value in context.inputs.items()
     }
 
 

@@ -134,11 +134,12 @@ def as_written(default: object) -> str:
 def assert_documents(model: type[BaseModel], page: str, heading: str, column: str = "key") -> None:
     """Every field has its row and every row its field; what is required says so, and defaults are right."""
     rows = {code(cells[0])[0]: cells for cells in table(page, heading, column)}
-    assert rows.keys() == model.model_fields.keys()
-    required = {name for name, field in model.model_fields.items() if field.is_required()}
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    assert rows.keys() == fields.keys()
+    required = {name for name, field in fields.items() if field.is_required()}
     assert {name for name, cells in rows.items() if "Required." in cells[1]} == required
     for name, cells in rows.items():
-        default = model.model_fields[name].default
+        default = fields[name].default
         if len(cells) > 2 and default not in (None, ()) and re.fullmatch("`[^`]+`", cells[2]):
             assert cells[2] == f"`{as_written(default)}`", name
 
@@ -457,7 +458,7 @@ def test_an_example_of_a_rule_test_passes(block: Block, tmp_path: Path) -> None:
     named_rules = f"rules: [{'after-delivery' if block is PLAYED[0] else 'example'}]\n"
     cases, problems = read_cases({RULE_TESTS: named_rules + block.text}, loaded)
     assert problems == []
-    with stand_for(loaded) as stand:
+    with stand_for(loaded.config) as stand:
         assert [verdict(play(stand, case), 0.0).complaints for case in cases] == [()] * len(cases)
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from adapters.channels.segments import Encoding, beyond_gsm, segments
 from connector.actions import ways_of
 from connector.cli._exits import Trouble
 from connector.cli._screen import count
-from connector.config import StoreConfig, shown
+from connector.config import StoreConfig
 from connector.loading import Loaded
 from connector.unsubscribing import link_for
+from rules.inputs import told
 from rules.letter import read_letter
 from rules.messages import NotByThisChannel, Rendered, render_template, render_words
 from rules.rule import Action, Rule
@@ -72,7 +73,7 @@ def sms_lengths(loaded: Loaded) -> tuple[list[Length], list[Trouble]]:
     for store, rule, action in _messages(loaded):
         for source in _sources(loaded, store, rule, action):
             try:
-                length = _measured(source, _rendered(loaded, store, source, action).sms)
+                length = _measured(source, _rendered(loaded, store, source, rule, action).sms)
             except RenderError as error:
                 broken.append(_broken(source, error.sentence, error.line))
             except NotByThisChannel as why:
@@ -99,23 +100,23 @@ def _messages(loaded: Loaded) -> Iterator[tuple[StoreConfig, Rule, Action]]:
 def _sources(loaded: Loaded, store: StoreConfig, rule: Rule, action: Action) -> Iterator[Source]:
     template, text = getattr(action.spec, "template", None), getattr(action.spec, "text", None)
     if template is not None:
-        folder = shown(loaded.config.template_folder)
         for locale, written in loaded.templates[template].items():
-            yield Source(f"{folder}/{template}/{locale}.md", None, None, template, locale, written)
+            yield Source(loaded.template_files[template][locale], None, None, template, locale, written)
     elif text is not None:
         file, line = rule.where.rsplit(":", 1)
         yield Source(file, int(line), rule.id, None, store.locale, text)
 
 
-def _rendered(loaded: Loaded, store: StoreConfig, source: Source, action: Action) -> Rendered:
+def _rendered(loaded: Loaded, store: StoreConfig, source: Source, rule: Rule, action: Action) -> Rendered:
     """The message for an invented order. A link to unsubscribe is as long as everybody's."""
-    context = sample(
+    invented = sample(
         Store(id=store.id, name=store.name, url=store.url),
         locale=source.locale,
         zone=store.calendar.zone,
         now=_A_DAY,
         signed_by=loaded.config.signed_by,
     )
+    context = replace(invented, inputs=told(rule.inputs))
     address = loaded.config.protection.unsubscribe if getattr(action.spec, "purpose", None) == "marketing" else None
     unsubscribe = link_for(address, b"", "+15005550006", store.id) if address is not None else None
     if source.template is None:

@@ -1,7 +1,8 @@
 """Whether the rules do what you expect of them: stories of invented orders, played through.
 
 A test tells what happens to an order, and what is to be done when; the files stand in the folder tests/ beside the
-rules, or are named. Nothing is asked of a store, nothing is sent, no state is read, and no key is needed.
+rules, or are named. Nothing is asked of a store, nothing is sent, no state is read, and no key is needed. --presets
+plays those of presets, in an invented shop.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from connector.cli._clients import Clients, load_clients
 from connector.cli._exits import Exit, Stop, Trouble, trouble, worst
 from connector.cli._options import CONFIG, AsJson, ConfigPath
 from connector.cli._screen import clean, console, print_json
-from connector.config import STAND_IN, not_set, shown
-from connector.loading import Loaded, load, rule_texts
+from connector.config import STAND_IN, not_set, places, shown
+from connector.loading import Loaded, load
 from connector.ruletests.cases import Case, read_cases
 from connector.ruletests.junit import as_junit
 from connector.ruletests.playing import play, stand_for
+from connector.ruletests.presets import preset_cases
 from connector.ruletests.verdicts import Verdict, verdict
+from connector.texts import known_presets, rule_texts
 from rules.document import Problem
 
 TESTS = "tests/*.yaml"
@@ -42,10 +45,16 @@ def test(
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the result into this file, as JUnit XML.")
     ] = None,
+    presets: Annotated[
+        bool, typer.Option("--presets", help="The tests of presets instead: those of Aftersale, and your own.")
+    ] = False,
 ) -> Exit:
     began = perf_counter()
-    clients = _clients(config)
-    told = _verdicts(clients, files, words)
+    if presets and files:
+        raise Stop(Exit.MISTAKE, "--presets plays the tests that stand beside presets: name no files")
+    clients = _clients(config) if not presets else Clients((), several=False)
+    chosen = _chosen(clients, files) if not presets else _of_presets(config)
+    told = _verdicts(chosen, words)
     verdicts = [each for _, of_client in told for each in of_client]
     if junit is not None:
         _write(junit, as_junit(verdicts))
@@ -76,9 +85,13 @@ def _clients(config: Path) -> Clients:
         raise Stop(stop.code, *stop.problems, f"{told}; if it is for one of them, set it") from None
 
 
-def _verdicts(clients: Clients, files: Sequence[str] | None, words: str | None) -> list[tuple[Loaded, list[Verdict]]]:
-    """The verdicts on all tests. Raises Stop with every mistake before anything is played."""
-    chosen: list[tuple[Loaded, list[Case]]] = []
+Chosen = list[tuple[Loaded, list[Case]]]
+"""Tests, by the configuration that they are played with."""
+
+
+def _chosen(clients: Clients, files: Sequence[str] | None) -> Chosen:
+    """The tests of each client. Raises Stop with every mistake in them."""
+    chosen: Chosen = []
     problems: list[Problem] = []
     for loaded in clients.loaded:
         patterns = files or sorted({str(Path(pattern).parent / TESTS) for pattern in loaded.config.rule_files})
@@ -88,12 +101,31 @@ def _verdicts(clients: Clients, files: Sequence[str] | None, words: str | None) 
             raise Stop(Exit.MISTAKE, f"there are no rule tests at {here}; docs/rule-tests.md tells how to write one")
         cases, found = read_cases(texts, loaded)
         problems += found
-        chosen.append((loaded, [each for each in cases if words is None or _is_meant(each, words)]))
+        chosen.append((loaded, cases))
+    _stop_for(problems)
+    return chosen
+
+
+def _of_presets(config: Path) -> Chosen:
+    """The tests of all presets, in the shop that is invented for them. Raises Stop with every mistake in them."""
+    problems: list[Problem] = []
+    own = places(config)[2] if config.is_file() else config / "presets"
+    cases = list(preset_cases(known_presets(own, problems).values(), problems))
+    _stop_for(problems)
+    return [(cases[0].test.loaded, cases)]
+
+
+def _stop_for(problems: Sequence[Problem]) -> None:
     if problems:
         raise Stop(Exit.MISTAKE, *(trouble(each) for each in sorted(set(problems))))
-    if not any(cases for _, cases in chosen):
+
+
+def _verdicts(chosen: Chosen, words: str | None) -> list[tuple[Loaded, list[Verdict]]]:
+    """The verdicts on those that are meant. Raises Stop where there are none."""
+    meant = [(loaded, [each for each in cases if words is None or _is_meant(each, words)]) for loaded, cases in chosen]
+    if not any(cases for _, cases in meant):
         raise Stop(Exit.MISTAKE, f"-k: no test has '{words}' in its name or file")
-    return [(loaded, _played(loaded, cases)) for loaded, cases in chosen]
+    return [(loaded, _played(loaded, cases)) for loaded, cases in meant]
 
 
 def _is_meant(case: Case, words: str) -> bool:
@@ -102,7 +134,7 @@ def _is_meant(case: Case, words: str) -> bool:
 
 def _played(loaded: Loaded, cases: Sequence[Case]) -> list[Verdict]:
     verdicts = []
-    with stand_for(loaded) as stand:
+    with stand_for(loaded.config) as stand:
         for case in cases:
             began = perf_counter()
             played = play(stand, case)

@@ -12,7 +12,7 @@ from connector.config import StoreConfig
 from connector.loading import Loaded
 from connector.ruletests.keys import RuleTestKeys, merged
 from connector.ruletests.life import BEGINNINGS, HAPPENINGS, Happening, Untold, lived, newborn
-from connector.ruletests.reading import OrderSaid, RuleTest, read_tests
+from connector.ruletests.reading import OrderSaid, RuleTest, Using, read_tests
 from connector.ruletests.times import in_zone, parse_moment
 from rules.document import Path, Problem
 from rules.events import Ladders, parse_rung
@@ -56,12 +56,16 @@ class Case:
         return f"{keys.name} ({', '.join(about)})" if about else keys.name
 
 
-def read_cases(files: Mapping[str, str], loaded: Loaded) -> tuple[list[Case], list[Problem]]:
-    """The tests of these files (name → text) for this configuration, and the mistakes: sorted, each once."""
+def read_cases(
+    files: Mapping[str, str], loaded: Loaded, using: Using | None = None
+) -> tuple[list[Case], list[Problem]]:
+    """The tests of these files (name → text) for this configuration, and the mistakes: sorted, each once. `using` says
+    what those of a preset are about.
+    """
     problems: list[Problem] = []
     invented: dict[str, StoreConfig] = {}
     platforms = sorted({*INVENTED, *(store.platform for store in loaded.config.stores)})
-    tests = list(read_tests(files, loaded, platforms, problems))
+    tests = list(read_tests(files, loaded, using, platforms, problems))
     cases = [case for test in tests for case in _cases(test, loaded, invented, problems)]
     return cases, sorted(set(problems))
 

@@ -242,6 +242,7 @@ class CommonKeys(Strict):
     platform: Texts | None = Field(None, description="The platform, or platforms, on which it happens.")
     languages: Languages | None = Field(None, description="Told once in each of these languages.")
     rules: Texts | None = Field(None, description="Only these rules, even if they are switched off.")
+    with_: dict[str, Any] | None = Field(None, alias="with", description="In a preset's own tests, its inputs.")
     order: OrderKeys | None = Field(None, description="The order.")
 
 

@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.base import StoreAdapter
 from connector.actions import Prepared
-from connector.config import StoreConfig
+from connector.config import Config, StoreConfig
 from connector.lines import Line, lines_in_peace
-from connector.loading import Loaded
 from connector.opening import make_adapter
 from connector.people import person_of
 from connector.ruletests.cases import Case, Told
@@ -56,7 +55,6 @@ class Played:
 class Stand:
     """What tests are played with: the ways out of the shop, made once, though nothing ever takes them."""
 
-    loaded: Loaded
     lines: Mapping[str, Line]
     database: Database
     closing: ExitStack
@@ -64,15 +62,15 @@ class Stand:
 
 
 @contextmanager
-def stand_for(loaded: Loaded) -> Iterator[Stand]:
+def stand_for(config: Config) -> Iterator[Stand]:
     """What the tests of this configuration are played with."""
     with ExitStack() as closing:
-        lines = lines_in_peace(loaded.config.channels, _no_clock)
+        lines = lines_in_peace(config.channels, _no_clock)
         for line in lines.values():
             closing.callback(line.channel.close)
         database = Database("sqlite:///:memory:")  # a shop has a state; nothing is read from this one, or written to it
         closing.callback(database.close)
-        yield Stand(loaded, lines, database, closing)
+        yield Stand(lines, database, closing)
 
 
 def _no_clock() -> datetime:
@@ -130,9 +128,9 @@ def _story(shop: Shop, told: Told) -> Story:
 
 def _shop(stand: Stand, case: Case, start: datetime) -> Shop:
     """The store with the rules that the test is about. Nobody is left out of anything for comparison."""
-    store, config = case.store, stand.loaded.config
+    store, loaded = case.store, case.test.loaded
     chosen = case.test.keys.rules
-    rules = stand.loaded.rules.get(store.id) or next(iter(stand.loaded.rules.values()))
+    rules = loaded.rules.get(store.id) or next(iter(loaded.rules.values()))
     active = [
         replace(rule, enabled=True, holdout=None)
         for rule in rules
@@ -146,13 +144,13 @@ def _shop(stand: Stand, case: Case, start: datetime) -> Shop:
         rules=tuple(Active(rule, start) for rule in active),
         calendar=store.calendar,
         ladders=store.ladders,
-        staff=Staff(config.staff),
+        staff=Staff(loaded.config.staff),
         clock=_no_clock,
-        signed_by=config.signed_by,
-        templates=stand.loaded.templates,
+        signed_by=loaded.config.signed_by,
+        templates=loaded.templates,
         lines=stand.lines,
-        protection=config.protection,
-        webhook_secret=config.webhook_secret,
+        protection=loaded.config.protection,
+        webhook_secret=loaded.config.webhook_secret,
     )
 
 

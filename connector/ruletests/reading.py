@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,9 @@ from connector.ruletests.life import HAPPENINGS
 from connector.ruletests.times import Span, parse_moment, parse_span
 from rules.document import Document, Path, Problem, parse
 from rules.validation import did_you_mean, validate, validate_part
+
+Using = Callable[[Mapping[str, object]], Loaded | list[Problem]]
+"""What a preset makes of inputs, or why it takes none such."""
 
 NOTHING = "nothing"
 ANY = "any"
@@ -59,8 +62,11 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class RuleTest:
-    """A test as it was written; `keys` are its own and its file's. `file` and `line` say where it stands."""
+    """A test as it was written; `keys` are its own and its file's. `file` and `line` say where it stands, and `loaded`
+    has the rules that it is about.
+    """
 
+    loaded: Loaded
     document: Document
     path: Path
     keys: RuleTestKeys
@@ -78,13 +84,13 @@ class RuleTest:
 
 
 def read_tests(
-    files: Mapping[str, str], loaded: Loaded, platforms: Collection[str], problems: list[Problem]
+    files: Mapping[str, str], loaded: Loaded, using: Using | None, platforms: Collection[str], problems: list[Problem]
 ) -> Iterator[RuleTest]:
     """The tests of these files (name → text) that are right, as far as can be told without telling their stories.
-    `platforms` are those on which a test may happen.
+    `platforms` are those on which a test may happen; `using` says what a preset's tests are about.
     """
     for file, text in files.items():
-        reading = _Reading(parse(text, file), loaded, platforms, problems)
+        reading = _Reading(parse(text, file), loaded, using, platforms, problems)
         common = validate(reading.document, RuleTestFile, problems)
         data = reading.document.data
         _check_names(reading, (), data)
@@ -101,6 +107,7 @@ class _Reading:
 
     document: Document
     loaded: Loaded
+    using: Using | None
     platforms: Collection[str]
     problems: list[Problem]
 
@@ -128,7 +135,24 @@ def _test(reading: _Reading, path: Path, data: object, common: RuleTestFile | No
         reading.problem(path, "say what is to come of it: 'expect', and be it 'expect: nothing'")
     if keys is None or len(reading.problems) > before:
         return None
-    return RuleTest(reading.document, path, _with_common(keys, common), orders, expected, never)
+    keys = _with_common(keys, common)
+    loaded = _loaded(reading, path, keys.with_)
+    return RuleTest(loaded, reading.document, path, keys, orders, expected, never) if loaded is not None else None
+
+
+def _loaded(reading: _Reading, path: Path, inputs: Mapping[str, object] | None) -> Loaded | None:
+    """The rules that a test is about: those of the configuration, or a preset's, with these inputs."""
+    if reading.using is None:
+        if inputs is None:
+            return reading.loaded
+        reading.problem((*path, "with"), "'with' is for the tests of a preset, which stand beside it", key=True)
+        return None
+    loaded = reading.using(inputs or {})
+    if isinstance(loaded, Loaded):
+        return loaded
+    for problem in loaded:
+        reading.problem((*path, "with"), problem.message, key=True)
+    return None
 
 
 def _with_common(keys: RuleTestKeys, common: RuleTestFile | None) -> RuleTestKeys:

@@ -184,7 +184,7 @@ def done_in_test(life: Life, told: str) -> Done:
     loaded = life.world.client.loaded
     cases, problems = read_cases({"told.yaml": "version: 1\ntests:\n" + indent(dedent(told), "  ")}, loaded)
     assert problems == []
-    with stand_for(loaded) as stand:
+    with stand_for(loaded.config) as stand:
         (played,) = (play(stand, case) for case in cases)
     return sorted(
         (f"{act.row.at.astimezone(ZONE):%m-%d %H:%M}", act.row.rule, act.row.step, act.row.kind) for act in played.done

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from rules.document import Problem
 from rules.loader import load_rule, load_rules
+from rules.preset import Messages, TextFile
 from rules.rule import Rule
 from rules.schema import ActionSpec, Channels, Span, TemplateName, Text
 from rules.timing import Duration, parse_window
@@ -52,9 +53,17 @@ def load(
 ) -> tuple[tuple[Rule, ...], list[str]]:
     files = {f"rules/{name}.yaml": dedent(text) for name, text in zip("abc", texts, strict=False)}
     rules, problems = load_rules(
-        files, actions=ACTIONS, channels=channels, windows={"business_hours": HOURS}, templates=templates
+        files, actions=ACTIONS, channels=channels, windows={"business_hours": HOURS}, templates=messages(templates)
     )
     return rules, [str(problem) for problem in problems]
+
+
+def messages(templates: Mapping[str, Mapping[str, str]], folder: str = "templates") -> Messages:
+    """Templates as they are read from a folder."""
+    return {
+        name: {locale: TextFile(f"{folder}/{name}/{locale}.md", text) for locale, text in texts.items()}
+        for name, texts in templates.items()
+    }
 
 
 def rule(body: str) -> str:

@@ -1,0 +1,87 @@
+"""The texts of rules, templates and presets, read from disk; what cannot be read becomes a problem at its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from connector.config import shown
+from connector.reading import Unfit, files_of, read_text, unfit
+from rules.document import Problem
+from rules.preset import Messages, PresetFiles, TextFile
+
+SHIPPED = Path(str(files("rules"))) / "presets"
+"""The presets that come with Aftersale."""
+
+DEFINITION = "preset.yaml"
+
+
+def rule_texts(patterns: Sequence[str], problems: list[Problem]) -> dict[str, str]:
+    """The texts of the files that these patterns name, by the files' names."""
+    found: dict[str, str] = {}
+    for pattern in patterns:
+        for file, why_not in files_of(pattern):
+            if (read := _read(file, why_not, problems)) is not None:
+                found[read.file] = read.text
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What people wrote: rule files and presets by their names, and templates, with the folder that they lie in."""
+
+    rules: Mapping[str, str]
+    templates: Messages
+    templates_dir: str
+    presets: Mapping[str, PresetFiles]
+
+
+def read_texts(rule_files: Sequence[str], template_folder: Path, preset_folder: Path, problems: list[Problem]) -> Texts:
+    """All texts that a config names, and the presets that come with Aftersale. A template is `<name>/<locale>.md`."""
+    return Texts(
+        rule_texts(rule_files, problems),
+        _messages(template_folder, template_folder, problems),
+        shown(template_folder),
+        known_presets(preset_folder, problems),
+    )
+
+
+def known_presets(own: Path, problems: list[Problem]) -> dict[str, PresetFiles]:
+    """All presets by their names; one in a shop's own folder stands in place of one that comes with Aftersale."""
+    known = [(SHIPPED, False), (own, True)]
+    return {each.name: each for folder, is_own in known for each in _presets(folder, is_own, problems)}
+
+
+def _presets(folder: Path, own: bool, problems: list[Problem]) -> Iterator[PresetFiles]:
+    """The presets of a folder: `<name>/preset.yaml`, and their messages beside it."""
+    for file in sorted(folder.glob(f"*/{DEFINITION}")):
+        definition = _read(file, unfit(file, folder), problems)
+        messages = _messages(file.parent / "messages", folder, problems)
+        if definition is not None:
+            yield PresetFiles(file.parent.name, definition, messages, own)
+
+
+def _messages(folder: Path, home: Path, problems: list[Problem]) -> dict[str, dict[str, TextFile]]:
+    """`<name>/<locale>.md` by name and locale."""
+    found: dict[str, dict[str, TextFile]] = {}
+    for file in sorted(folder.glob("*/*.md")):
+        if (read := _read(file, unfit(file, home), problems)) is not None:
+            found.setdefault(file.parent.name, {})[file.stem] = read
+    return found
+
+
+def _read(file: Path, why_not: str | None, problems: list[Problem]) -> TextFile | None:
+    """A file's text under the file's name, unless there is a reason why not to read it."""
+    try:
+        if why_not is None:
+            return TextFile(shown(file), read_text(file))
+    except OSError as error:
+        why_not = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        why_not = "is not UTF-8 text; save it as UTF-8"
+    except Unfit as why:
+        why_not = str(why)
+    problems.append(Problem(shown(file), 1, 1, why_not))
+    return None
