@@ -17,7 +17,7 @@ from adapters.errors import AdapterError
 from adapters.model import Identity, Order
 from connector.ingest import OPEN_FOR, Ingested, ingest
 from connector.shop import Shop
-from connector.store import followups, orders, stores
+from connector.store import followups, orders, polls, stores
 from connector.store.stores import StoreState
 from rules.events import ABANDONED
 
@@ -240,8 +240,7 @@ def _record_success(shop: Shop, state: StoreState, *, swept: bool) -> bool:
     if state.baseline_done_at is None:
         values["baseline_done_at"] = now
     with shop.database.write() as connection:
-        stores.update(connection, shop.id, **values)
-        return followups.something_to_do(connection, shop.id, now)
+        return polls.note(connection, shop.id, now, **values)
 
 
 # Is it still the same store? ----------------------------------------------------------------------------------

@@ -210,10 +210,10 @@ def leave_out_others(connection: sa.Connection, store: str, rules: Collection[st
 
 def something_to_do(connection: sa.Connection, store: str, now: datetime) -> bool:
     """Whether anything is due, unknown, or to be planned again in this store."""
-    return bool(connection.scalar(_SOMETHING_TO_DO, {"store": store, "now": now}))
+    return bool(connection.scalar(SOMETHING_TO_DO, {"store": store, "now": now}))
 
 
-_SOMETHING_TO_DO = sa.select(
+SOMETHING_TO_DO = sa.select(
     sa.or_(
         sa.exists().where(_IN_STORE, followups.c.state == sa.literal_column("'pending'"), followups.c.due_at <= _NOW),
         sa.exists().where(_IN_STORE, followups.c.state == sa.literal_column("'unknown'")),

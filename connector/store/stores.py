@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -52,16 +52,23 @@ class StoreState:
         return self.baseline_at - timedelta(seconds=2)
 
 
-_LOAD = sa.select(stores).where(stores.c.id == sa.bindparam("store"))
+_LOAD = sa.select(*(stores.c[name] for name in StoreState.__dataclass_fields__)).where(
+    stores.c.id == sa.bindparam("store")
+)
 
 
 def load(connection: sa.Connection, store: str) -> StoreState:
     """What is remembered of this store; an empty state for a new one."""
-    row = connection.execute(_LOAD, {"store": store}).mappings().first()
+    row = connection.execute(_LOAD, {"store": store}).first()
     if row is None:
         return StoreState(store)
-    identity = msgspec.json.decode(row["identity"], type=Identity) if row["identity"] else None
-    return StoreState(**{**row, "identity": identity})
+    id_, identity, *rest = row
+    return StoreState(id_, _identity(identity) if identity is not None else None, *rest)
+
+
+@lru_cache(maxsize=1024)
+def _identity(kept: bytes) -> Identity:
+    return msgspec.json.decode(kept, type=Identity)
 
 
 def update(connection: sa.Connection, store: str, **values: object) -> None:
