@@ -16,6 +16,7 @@ from adapters.sandbox.woocommerce.records import (
     Meta,
     Note,
     Order,
+    Product,
     Refund,
     Store,
 )
@@ -183,6 +184,50 @@ def coupon(store: Store, it: Coupon) -> Json:
         "meta_data": _metas(it.meta),
         "_links": {"self": _self(store, path, _ALL_METHODS), "collection": [{"href": api(store, "coupons")}]},
     }
+
+
+def product(store: Store, it: Product) -> Json:
+    """A product. Only what is published has an address that people would know."""
+    path, slug = f"products/{it.id}", _slug(it.name)
+    public = it.status == "publish"
+    return {
+        "id": it.id,
+        "name": it.name,
+        "slug": slug if public else "",
+        "permalink": f"{store.url}/product/{slug}/" if public else f"{store.url}/?post_type=product&p={it.id}",
+        "date_created": local(store, it.created),
+        "date_created_gmt": gmt(it.created),
+        "date_modified": local(store, it.created),
+        "date_modified_gmt": gmt(it.created),
+        "type": "simple",
+        "status": it.status,
+        "featured": False,
+        "catalog_visibility": "visible",
+        "description": "",
+        "short_description": "",
+        "sku": it.sku,
+        "price": _money(it.price),
+        "regular_price": _money(it.price),
+        "sale_price": "",
+        "parent_id": 0,
+        "categories": [_term(store, name) for name in it.categories],
+        "brands": [],
+        "tags": [_term(store, name) for name in it.tags],
+        "images": [],
+        "attributes": [],
+        "variations": [],
+        "meta_data": [],
+        "_links": {"self": _self(store, path, _ALL_METHODS), "collection": [{"href": api(store, "products")}]},
+    }
+
+
+def _term(store: Store, name: str) -> Json:
+    number = store.term_ids.setdefault(name, 15 + len(store.term_ids))
+    return {"id": number, "name": html.escape(name, quote=False), "slug": _slug(name)}
+
+
+def _slug(name: str) -> str:
+    return "-".join(name.lower().split())
 
 
 def currency(store: Store) -> Json:
