@@ -163,7 +163,9 @@ def _show(screen: Console, clients: Clients, each: Status) -> None:
         if state.retry_at is not None:
             screen.print(Padding(_next_try(state.retry_at, state.failures, zone), (0, 0, 0, 2)))
     if state.products_error is not None:
-        told = f"Products cannot be read, and rules do without their categories and pages: {clean(state.products_error)}"
+        told = (
+            f"Products cannot be read, and rules do without their categories and pages: {clean(state.products_error)}"
+        )
         screen.print(Padding(told, (0, 0, 0, 2)), style="red")
     for ailment in each.ailments:
         cure = "" if state.error is not None else " Does 'aftersale run' run?"
