@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rules.looking import looks_at
+from rules.template_check import parts_of
 from tests.rules.test_loader import load, rule
 
 PAGES = ("item.url", "item.categories")
@@ -68,3 +69,7 @@ def test_it_looks_at_what_a_template_names_in_any_language_and_any_of_its_parts(
 )
 def test_it_does_not_look_at_what_is_only_called_alike(body: str) -> None:
     assert not looks(body)
+
+
+def test_an_input_of_a_preset_is_nothing_that_is_asked_for() -> None:
+    assert parts_of("{{ input.url }}") == frozenset()
