@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NewType, Protocol
 
-from adapters.model import Coupon, Order, StoreInfo
+from adapters.model import Coupon, Order, Product, StoreInfo
 
 Cursor = NewType("Cursor", str)
 """Where a walk over changed orders may be resumed. Opaque to everyone but the adapter that made it."""
@@ -29,6 +29,8 @@ class Capability(StrEnum):
     COUPONS = "coupons"
     CHECKOUTS = "checkouts"
     """Abandoned checkouts are a walk of their own. (Where they are orders in draft, `changed_orders` brings them.)"""
+    PRODUCTS = "products"
+    """Products are asked for by themselves. (Where orders tell their categories, tags and pages, nothing more is.)"""
 
 
 NAMELESS = "unknown"
@@ -106,6 +108,9 @@ class StoreAdapter(Protocol):
 
         Raises Unavailable when every id is missing and the store shows no other order either.
         """
+
+    def get_products(self, ids: Sequence[str]) -> tuple[Product, ...]:
+        """What the store tells of these products, a hundred a request; without those that are not there (any more)."""
 
     def add_note(self, order_id: str, text: str, key: str) -> str:
         """Write a private note, for staff; returns its id.

@@ -57,7 +57,7 @@ class Shop(Protocol):
     def tick(self, by: timedelta) -> None: ...
 
     def add_order(self) -> str:
-        """A paid order of a customer with an e-mail address, made now; returns its id."""
+        """A paid order of a customer with an e-mail address, for what the store sells, made now; returns its id."""
 
     def edit_order(self, order_id: str) -> None:
         """Change something about it now, as the merchant would."""
@@ -196,6 +196,13 @@ class Conformance:
 
     def test_nothing_is_fetched_for_no_ids(self, shop: Shop) -> None:
         assert shop.adapter.get_orders([]).orders == ()
+
+    def test_the_products_of_orders_are_told_by_their_ids(self, shop: Shop) -> None:
+        ids = [item.product_id or "" for item in _one(shop, shop.add_order()).items]
+        if _unsupported(shop, Capability.PRODUCTS, lambda: shop.adapter.get_products(ids)):
+            return
+        assert [each.id for each in shop.adapter.get_products([*ids, ABSENT])] == ids
+        assert shop.adapter.get_products([]) == ()
 
     # What goes wrong
 

@@ -81,6 +81,9 @@ class LineItem(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One line of an order. `name` is plain text, entities decoded; `refunded` is how many of `quantity` were taken
     back or taken out of the order. What need not be shipped is in no parcel. `bought_again` is whether a later order of
     the same person has the same product: concluded from that, where a rule asks.
+
+    `categories`, `product_tags` and `url`, the page where the product is shown, are the product's: where a platform
+    does not tell them with the order, they are laid over it (see `Product`).
     """
 
     id: str
@@ -92,10 +95,21 @@ class LineItem(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     sku: str | None = None
     refunded: int = 0
     product_type: str | None = None
+    categories: tuple[str, ...] = ()
     product_tags: tuple[str, ...] = ()
     vendor: str | None = None
+    url: str | None = None
     needs_shipping: bool = True
     bought_again: bool | None = None
+
+
+class Product(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What a store tells of a product apart from its orders: the names of its categories and tags, and its page."""
+
+    id: str
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    url: str | None = None
 
 
 class Milestone(Struct, frozen=True, gc=False):
@@ -150,7 +164,8 @@ class Order(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
 
     `number` is what people see, `id` what the API wants. `status` is the platform's word, without prefixes.
     `draft` marks an abandoned or unfinished checkout, `trashed` an order in the bin. `meta` holds the order's
-    scalar custom fields as text. `payment_url` is where the customer can still pay.
+    scalar custom fields as text. `payment_url` is where the customer can still pay, `status_url`
+    where they can see how their order is: whoever has such an address may be let in by it.
     """
 
     id: str
@@ -177,6 +192,7 @@ class Order(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     shipping_method: str | None = None
     customer_note: str | None = None
     payment_url: str | None = None
+    status_url: str | None = None
     source: str | None = None
     locale: str | None = None
     needs_shipping: bool = True

@@ -16,6 +16,7 @@ from adapters.base import NAMELESS, Broken, Capability, Cursor, Page
 from adapters.errors import AdapterError
 from adapters.model import Identity, Order
 from connector.ingest import OPEN_FOR, Ingested, ingest
+from connector.products import with_products
 from connector.shop import Shop
 from connector.store import followups, orders, polls, stores
 from connector.store.stores import StoreState
@@ -123,10 +124,11 @@ def _go(shop: Shop, state: StoreState, walk: _Walk, polled: Polled, stop: thread
     cursor = walk.cursor
     done = 0
     for page in walk.pages(cursor):
+        seen = with_products(shop, page.orders)
         now = shop.clock()
         if page.orders or page.broken or page.cursor != cursor:
             with shop.database.write() as connection:
-                ingested = ingest(connection, shop, page.orders, now, state.past_until)
+                ingested = ingest(connection, shop, seen, now, state.past_until)
                 broken = [*page.broken, *ingested.broken]
                 if ingested.changed or broken:
                     _settle_quarantine(connection, shop, page.orders, broken, now)
@@ -174,9 +176,10 @@ def _let_go(connection: sa.Connection, shop: Shop, now: datetime) -> None:
 def look_again(shop: Shop, ids: Sequence[str], past_until: datetime | None, polled: Polled) -> dict[str, str]:
     """Read up to a hundred orders afresh, and store what changed. Returns why, by id, where one could not be read."""
     fetched = shop.adapter.get_orders(ids)
+    seen = with_products(shop, fetched.orders)
     now = shop.clock()
     with shop.database.write() as connection:
-        ingested = ingest(connection, shop, fetched.orders, now, past_until)
+        ingested = ingest(connection, shop, seen, now, past_until)
         broken = [*fetched.broken, *ingested.broken]
         _settle_quarantine(connection, shop, fetched.orders, broken, now)
         for order_id in fetched.missing:

@@ -9,17 +9,21 @@ from functools import cached_property
 
 from pydantic import SecretStr
 
-from adapters.base import StoreAdapter
+from adapters.base import Capability, StoreAdapter
 from connector.config import Mode, StoreConfig
 from connector.lines import Circuit, Line
 from connector.staff import Staff
 from connector.store.database import Database
 from rules.events import Ladders
+from rules.looking import looks_at
 from rules.planner import Active
 from rules.protection import Protection
 from rules.timing import Calendar
 
 UNPROTECTED = Protection()
+
+OF_PRODUCTS = ("item.categories", "item.product_tags", "item.url")
+"""What a store may tell of products apart from its orders."""
 
 DUE_EVERY = timedelta(seconds=15)
 """How often a store is asked what has come due between two polls."""
@@ -77,6 +81,14 @@ class Shop:
         """Whether a rule asks what else its customers bought, and what they were sent."""
         rules = (rule for active in self.rules for rule in (active.rule, *active.earlier.values()))
         return any(rule.enabled and rule.looks_back() for rule in rules)
+
+    @cached_property
+    def needs_products(self) -> bool:
+        """Whether a rule looks at what orders do not tell of their products, and the store tells it apart from them."""
+        every = [rule for active in self.rules for rule in (active.rule, *active.earlier.values()) if rule.enabled]
+        return Capability.PRODUCTS in self.adapter.capabilities and any(
+            looks_at(rule, OF_PRODUCTS, self.templates) for rule in every
+        )
 
     @property
     def behind(self) -> timedelta:

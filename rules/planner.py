@@ -575,7 +575,14 @@ def _in_words(check: Check) -> str:
     return f"{check.field} is {saw if saw not in (None, '') else 'missing'}, wanted {wanted}"
 
 
-PERSONAL = ("customer.", "order.billing.", "order.shipping.", "order.customer_note", "order.payment_url")
+PERSONAL = (
+    "customer.",
+    "order.billing.",
+    "order.shipping.",
+    "order.customer_note",
+    "order.payment_url",
+    "order.status_url",
+)
 
 
 def _soonest(*moments: datetime | None) -> datetime | None:

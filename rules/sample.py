@@ -44,9 +44,10 @@ def sample(
     """
     language = next(iter(fallbacks(locale)[-1:]), "en")
     placed = now - timedelta(days=2)
+    shop = store.url or "https://shop.example.com"
     items = (
-        _item("1", "Sample tea, 100 g", 2, Money(Decimal("48.00"), currency)),
-        _item("2", "Sample teapot", 1, Money(Decimal("51.00"), currency)),
+        _item("1", "Sample tea, 100 g", 2, Money(Decimal("48.00"), currency), shop),
+        _item("2", "Sample teapot", 1, Money(Decimal("51.00"), currency), shop),
     )
     shipment = Shipment(
         id="1",
@@ -115,7 +116,8 @@ def sample(
         shipping_method="Sample Express",
         customer_note="A sample of a note",
         source="sample",
-        payment_url=f"{store.url or 'https://shop.example.com'}/pay/7001",
+        payment_url=f"{shop}/pay/7001",
+        status_url=f"{shop}/orders/7001",
         locale=locale,
     )
     return Context(
@@ -131,7 +133,7 @@ def sample(
     )
 
 
-def _item(id_: str, name: str, quantity: int, total: Money) -> LineItem:
+def _item(id_: str, name: str, quantity: int, total: Money, shop: str) -> LineItem:
     return LineItem(
         id=id_,
         name=name,
@@ -141,7 +143,9 @@ def _item(id_: str, name: str, quantity: int, total: Money) -> LineItem:
         variation_id=id_,
         sku=f"SAMPLE-{id_}",
         product_type="sample",
+        categories=("Samples",),
         product_tags=("sample",),
         vendor="Sample & Sons",
+        url=f"{shop}/product/{id_}",
         bought_again=False,
     )

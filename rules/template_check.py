@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 from jinja2 import TemplateError, TemplateSyntaxError, nodes
 from msgspec import Struct
 
-from adapters.model import Money
+from adapters.model import Customer, LineItem, Money, Order, Refund, Return, Shipment
 from rules.document import Problem, dotted
 from rules.letter import read_letter
 from rules.locales import unknown_locale, whole_number_plurals
@@ -61,6 +61,8 @@ class _Walk:
     lines: Sequence[str]
     locale: str | None = None
     flaws: list[Flaw] = field(default_factory=list)
+    parts: set[tuple[Any, str]] = field(default_factory=set)
+    """The parts of records that it names, each with its record's type; Any where that is not known."""
 
     def flaw(self, node: nodes.Node, message: str, word: str = "") -> None:
         """Note a mistake at `word`, as far as it is found on the node's line: Jinja2 knows no columns."""
@@ -111,6 +113,29 @@ def check_text(
     except ValueError:  # Python reads no number of over 4,300 digits
         walk.flaws.append(Flaw(1, 1, "there is a number here that is too long"))
     return sorted(set(walk.flaws))
+
+
+def parts_of(source: str) -> frozenset[str]:
+    """What a right text names of the records that there are, as rules call it (`item.url`).
+
+    Where it is not known of which record something is, it may be of any.
+    """
+    walk = _Walk(source.split("\n"))
+    known = {**ROOTS, "input": dict[str, Any]}  # of these nothing is asked of anybody
+    _body(LANGUAGE.parse(source).body, known, walk)
+    return frozenset(
+        f"{noun}.{name}" for kind, name in walk.parts for record, noun in _RECORDS.items() if kind in (record, Any)
+    )
+
+
+_RECORDS = {
+    Order: "order",
+    Customer: "customer",
+    LineItem: "item",
+    Shipment: "shipment",
+    Refund: "refund",
+    Return: "return",
+}
 
 
 def check_message(
@@ -293,6 +318,7 @@ def _named(node: nodes.Name, scope: Scope, walk: _Walk) -> Any:
 
 def _part(node: nodes.Getattr | nodes.Getitem, kind: Any, name: str, walk: _Walk) -> Any:
     """The type of `kind.name`."""
+    walk.parts.add((kind, name))
     if kind is Any:
         return Any
     if get_origin(kind) is dict:

@@ -77,9 +77,9 @@ MUTANTS = (
     Mutant(
         "the cursor moves before its page is stored",
         "connector/poller.py",
-        "                ingested = ingest(connection, shop, page.orders, now, state.past_until)\n",
+        "                ingested = ingest(connection, shop, seen, now, state.past_until)\n",
         "                stores.update(connection, shop.id, cursor=page.cursor)\n                connection.commit()\n"
-        "                ingested = ingest(connection, shop, page.orders, now, state.past_until)\n",
+        "                ingested = ingest(connection, shop, seen, now, state.past_until)\n",
         (CRASHES, HARDSHIPS, "tests/connector/test_polling.py"),
     ),
     Mutant(

@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 
 from adapters.base import Broken, Capability, Cursor, Fetched, Page
 from adapters.errors import Unavailable, Unsupported
-from adapters.model import Coupon, Order, StoreInfo
+from adapters.model import Coupon, Order, Product, StoreInfo
 from adapters.shopify import bulk, coupons, messages, notes, site
 from adapters.shopify.client import Client, TooDear
 from adapters.shopify.complete import complete
@@ -39,7 +39,7 @@ class Shopify:
     def __init__(
         self, client: Client, terms: site.Terms, *, clock: Callable[[], datetime], sleep: Callable[[float], None]
     ) -> None:
-        lacking = {Capability.MESSAGES} if terms.messages == "off" else set()
+        lacking = {Capability.PRODUCTS} | ({Capability.MESSAGES} if terms.messages == "off" else set())
         self.capabilities = frozenset(Capability) - lacking
         self._client = client
         self._terms = terms
@@ -87,6 +87,9 @@ class Shopify:
         orders, broken = _told(found)
         missing, hidden = self._told_apart(unseen, one_was_there=bool(found)) if unseen else ((), ())
         return Fetched(orders=orders, missing=missing, broken=(*broken, *hidden))
+
+    def get_products(self, ids: Sequence[str]) -> tuple[Product, ...]:
+        raise Unsupported(f"{self._client.http.where} tells of products with its orders.")
 
     def add_note(self, order_id: str, text: str, key: str) -> str:
         return notes.add_note(self._client, self._noting, order_id, text, key)

@@ -28,6 +28,7 @@ from adapters.shopify.raw import (
     RawOrder,
     RawParcel,
     RawPhone,
+    RawProduct,
     RawRefund,
     RawReturn,
     RawStamp,
@@ -122,6 +123,7 @@ def _order(raw: RawOrder) -> Order:
         payment_title=_text(", ".join(gateways)),
         shipping_method=_text(raw.shipping_line.title) if raw.shipping_line else None,
         payment_url=_text(collection.additional_payment_collection_url) if collection else None,
+        status_url=_text(raw.status_page_url),
         source=_text(raw.source_name),
         locale=locale,
         needs_shipping=raw.requires_shipping is not False,
@@ -253,10 +255,18 @@ def _item(raw: RawLine, currency: str) -> LineItem:
         sku=_text(raw.sku),
         refunded=max(0, raw.quantity - left) if left is not None else 0,
         product_type=_text(product.product_type) if product else None,
+        categories=_categories(product) if product else (),
         product_tags=tuple(product.tags or ()) if product else (),
         vendor=_text(raw.vendor) or (_text(product.vendor) if product else None),
+        url=_text(product.online_store_url) if product else None,
         needs_shipping=raw.requires_shipping is not False,
     )
+
+
+def _categories(raw: RawProduct) -> tuple[str, ...]:
+    """What the merchant calls this kind of product, and what Shopify's own list of categories does."""
+    told = (_text(raw.product_type), _text(raw.category.name) if raw.category else None)
+    return tuple(dict.fromkeys(filter(None, told)))
 
 
 def _titled(title: str | None, variant: str | None) -> str:

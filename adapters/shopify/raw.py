@@ -79,11 +79,17 @@ class RawCustomer(Struct, frozen=True, gc=False, rename="camel"):
     default_phone_number: RawPhone | None = None
 
 
+class RawName(Struct, frozen=True, gc=False):
+    name: str | None = None
+
+
 class RawProduct(Struct, frozen=True, gc=False, rename="camel"):
     id: str
     product_type: str | None = None
     vendor: str | None = None
     tags: list[str] | None = None
+    online_store_url: str | None = None
+    category: RawName | None = None
 
 
 class RawId(Struct, frozen=True, gc=False):
@@ -194,6 +200,7 @@ class RawOrder(Struct, frozen=True, gc=False, rename="camel", kw_only=True, tag=
     custom_attributes: list[RawAttribute] | None = None
     total_price_set: RawMoneyBag | None = None
     payment_collection_details: RawCollection | None = None
+    status_page_url: str | None = None
     shipping_line: RawTitle | None = None
     customer: RawCustomer | None = None
     billing_address: RawAddress | None = None

@@ -39,7 +39,7 @@ WRITES = {
 READS = {
     "read_all_orders": "only the last 60 days of orders are visible",
     "read_customers": "customers' names, languages and consent to marketing are not known",
-    "read_products": "the types, tags and vendors of products are not known",
+    "read_products": "the types, categories, tags, pages and vendors of products are not known",
     "read_returns": "returns are not seen",
 }
 """What we go without for want of a scope."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -12,7 +13,7 @@ import msgspec
 
 from adapters.base import Broken, Capability, Cursor, Fetched, Page
 from adapters.errors import NotFound, Rejected, Unavailable, Unsupported
-from adapters.model import Coupon, Order, Shipment, StoreInfo
+from adapters.model import Coupon, Order, Product, Shipment, StoreInfo
 from adapters.woocommerce import site
 from adapters.woocommerce.client import (
     PAGE,
@@ -21,10 +22,11 @@ from adapters.woocommerce.client import (
     RawFulfillment,
     RawNote,
     RawOrder,
+    RawProduct,
     RawStamp,
     Refused,
 )
-from adapters.woocommerce.normalise import DRAFTS, TAGS, TRASH, fulfilled, normalise, split_tags, tags_in
+from adapters.woocommerce.normalise import DRAFTS, TAGS, TRASH, fulfilled, normalise, product, split_tags, tags_in
 from adapters.woocommerce.walk import Memory, Query, walk
 
 LONGEST_NOTE = 65_535
@@ -34,6 +36,8 @@ RECENT = timedelta(days=60)
 """How long after its last change an order's fulfilments are still asked for."""
 
 _NO_PARCELS = DRAFTS | {TRASH, "pending", "failed", "cancelled", "refunded"}
+_PRODUCT_ID = re.compile("[1-9][0-9]{0,19}")
+_OF_A_PRODUCT = "id,status,permalink,categories,tags"
 _CLOCK_GRAIN = timedelta(seconds=2)
 """Notes are dated, and clocks compared, in whole seconds."""
 
@@ -90,6 +94,17 @@ class WooCommerce:
             missing += gone
         orders, broken = self._tell(found)
         return Fetched(orders=orders, missing=tuple(missing), broken=broken)
+
+    def get_products(self, ids: Sequence[str]) -> tuple[Product, ...]:
+        # Plugins put all sorts of things where a product's id stands; for one that is no number, the whole is refused.
+        wanted = [id_ for id_ in dict.fromkeys(ids) if _PRODUCT_ID.fullmatch(id_)]
+        found: dict[str, Product] = {}
+        for start in range(0, len(wanted), PAGE):
+            batch = wanted[start : start + PAGE]
+            query: Query = {"include": ",".join(batch), "per_page": PAGE, "_fields": _OF_A_PRODUCT}
+            listed = self._client.get("products", list[RawProduct], query)
+            found |= {told.id: told for told in map(product, listed) if told.id in batch}
+        return tuple(found.values())
 
     def changed_checkouts(self, after: Cursor | None) -> Iterator[Page]:
         raise Unsupported(f"{self._client.http.where} keeps unfinished checkouts among its orders.")

@@ -129,6 +129,14 @@ class RawFulfillment(Struct):
     meta_data: list[RawMeta] | dict[str, RawMeta] | None = None
 
 
+class RawProduct(Struct):
+    id: Any = None
+    status: Any = None
+    permalink: Any = None
+    categories: Any = None
+    tags: Any = None
+
+
 class RawCreated(Struct):
     id: Id
 

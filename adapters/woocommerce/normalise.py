@@ -13,13 +13,14 @@ from html import unescape
 from typing import Any, TypeVar
 
 from adapters.base import NAMELESS, Broken
-from adapters.model import Address, Customer, LineItem, Money, Order, Refund, Shipment
+from adapters.model import Address, Customer, LineItem, Money, Order, Product, Refund, Shipment
 from adapters.woocommerce.client import (
     RawAddress,
     RawFulfillment,
     RawItem,
     RawMeta,
     RawOrder,
+    RawProduct,
     RawRefund,
     RawStamp,
 )
@@ -127,6 +128,23 @@ def split_tags(*texts: str) -> tuple[str, ...]:
 def fulfilled(raw: Iterable[RawFulfillment], zone: Zone) -> tuple[Shipment, ...]:
     """The parcels in WooCommerce's own fulfilments. Their dates are local and have no GMT twin."""
     return tuple(_fulfillment(one, zone) for one in raw)
+
+
+def product(raw: RawProduct) -> Product:
+    """What the store tells of a product; what of it makes no sense is left out."""
+    return Product(
+        id=str(raw.id),
+        categories=_terms(raw.categories),
+        tags=_terms(raw.tags),
+        url=_text(raw.permalink) if raw.status == "publish" else None,
+    )
+
+
+def _terms(listed: object) -> tuple[str, ...]:
+    """The names of categories or tags."""
+    terms = listed.values() if isinstance(listed, dict) else listed if isinstance(listed, list) else ()
+    names = (_name(term.get("name")) for term in terms if isinstance(term, dict))
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _customer(

@@ -1,7 +1,7 @@
 """How each store is, and what waits for you.
 
-Exit code 1 if a store is in trouble or lags, or a channel rests after trouble, 4 if something is held for a person, or
-edited rules await approval.
+Exit code 1 if a store is in trouble or lags, does not tell of its products, or a channel rests after trouble; 4 if
+something is held for a person, or edited rules await approval.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Status:
     @property
     def is_in_trouble(self) -> bool:
         rests = any(rest.until > now() for rest in self.resting.values())
-        return self.state.error is not None or bool(self.ailments) or rests
+        in_trouble = self.state.error is not None or self.state.products_error is not None
+        return in_trouble or bool(self.ailments) or rests
 
     @property
     def resting(self) -> Mapping[str, Rest]:
@@ -123,6 +124,8 @@ def _as_json(clients: Clients, each: Status) -> dict[str, object]:
         "error_since": iso(state.error_since),
         "failures": state.failures,
         "retry_at": iso(state.retry_at),
+        "products_error": state.products_error,
+        "products_retry_at": iso(state.products_retry_at),
         "skew_seconds": state.skew,
         "baseline": each.baseline,
         "orders": each.orders,
@@ -159,6 +162,11 @@ def _show(screen: Console, clients: Clients, each: Status) -> None:
         screen.print(Padding(f"In trouble{since}: {clean(state.error)}", (0, 0, 0, 2)), style="red")
         if state.retry_at is not None:
             screen.print(Padding(_next_try(state.retry_at, state.failures, zone), (0, 0, 0, 2)))
+    if state.products_error is not None:
+        told = (
+            f"Products cannot be read, and rules do without their categories and pages: {clean(state.products_error)}"
+        )
+        screen.print(Padding(told, (0, 0, 0, 2)), style="red")
     for ailment in each.ailments:
         cure = "" if state.error is not None else " Does 'aftersale run' run?"
         screen.print(Padding(f"It lags: {clean(ailment)}.{cure}", (0, 0, 0, 2)), style="red")

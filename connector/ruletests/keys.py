@@ -89,8 +89,10 @@ class ItemKeys(Strict):
     product_id: str | None = None
     variation_id: str | None = None
     product_type: str | None = None
+    categories: Texts = ()
     product_tags: Texts = ()
     vendor: str | None = None
+    url: str | None = None
     needs_shipping: bool = True
 
 
@@ -113,6 +115,7 @@ class OrderKeys(Strict):
     shipping_method: str | None = None
     customer_note: str | None = None
     payment_url: str | None = None
+    status_url: str | None = None
     source: str | None = None
     locale: Language | None = None
     needs_shipping: bool = True

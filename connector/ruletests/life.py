@@ -113,6 +113,7 @@ def newborn(keys: OrderKeys | None, number: int, at: datetime, store: StoreConfi
         shipping=Address(first_name=who.first_name, last_name=who.last_name, line1=where.line1, city=where.city),
         items=invented.items,
         payment_url=invented.payment_url,
+        status_url=invented.status_url if store.platform == SHOPIFY else None,
         locale=language,
     )
     if keys is not None:
@@ -126,7 +127,7 @@ def newborn(keys: OrderKeys | None, number: int, at: datetime, store: StoreConfi
 
 _AS_TOLD = frozenset(
     {"number", "status", "tags", "coupons", "payment_method", "payment_title", "shipping_method", "customer_note"}
-    | {"payment_url", "source", "locale", "needs_shipping", "test"}
+    | {"payment_url", "status_url", "source", "locale", "needs_shipping", "test"}
 )
 
 

@@ -10,12 +10,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from adapters.model import Product
 from connector.config import StoreConfig
 from connector.lines import Line
 from connector.loading import Loaded
 from connector.opening import MakeAdapter, make_adapter
 from connector.people import person_of
 from connector.poller import Progress as Walked
+from connector.products import with_products_asked
 from connector.shop import Clock, Shop
 from connector.simulation.replay import Story
 from connector.staff import Staff
@@ -86,8 +88,9 @@ def known_stories(shop: Shop) -> Iterator[Story]:
 def fetched_stories(shop: Shop, start: datetime, broken: list[tuple[str, str, str]], walked: Walked) -> Iterator[Story]:
     """The orders that have changed since, asked from the store. Raises the adapter's errors; what came first counts."""
     done = 0
+    told: dict[str, Product] = {}
     for page in shop.adapter.changed_orders(shop.adapter.since(start)):
-        for order in page.orders:
+        for order in with_products_asked(shop, page.orders, told):
             yield Story(shop.id, orders.encode(order), person_of(order, shop.id, shop.secret))
         broken += [(shop.id, each.order_id, each.reason) for each in page.broken]
         done += len(page.orders)

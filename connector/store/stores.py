@@ -22,7 +22,8 @@ class StoreState:
     """A store's row. `baseline_at` is on the store's clock: what it had by then is the past. `checkout_cursor` is how
     far abandoned checkouts were read, where they are a walk of their own. `refused_at` is when the store last turned us
     away, the staff having been told, `tidied_at` when it was last looked for data that are kept too long. `planned_by`
-    is a mark of the store's hours, and of whatever else but the rules is planned by.
+    is a mark of the store's hours, and of whatever else but the rules is planned by. `products_error` is why products
+    could not be read, and `products_retry_at` when they are asked for again.
     """
 
     id: str
@@ -42,6 +43,8 @@ class StoreState:
     refused_at: datetime | None = None
     tidied_at: datetime | None = None
     planned_by: str | None = None
+    products_error: str | None = None
+    products_retry_at: datetime | None = None
 
     @property
     def past_until(self) -> datetime | None:

@@ -66,6 +66,8 @@ stores = sa.Table(
     sa.Column("refused_at", Utc),
     sa.Column("tidied_at", Utc),
     sa.Column("planned_by", sa.Text),
+    sa.Column("products_error", sa.Text),
+    sa.Column("products_retry_at", Utc),
 )
 
 orders = sa.Table(
@@ -118,6 +120,16 @@ quarantine = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("at", Utc, nullable=False),
     sa.Column("look_at", Utc, nullable=False),
+)
+
+# What the store told of products apart from its orders, and when; nothing of those that are not there.
+products = sa.Table(
+    "products",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("facts", sa.LargeBinary, nullable=False),
+    sa.Column("read_at", Utc, nullable=False),
 )
 
 # Channels in trouble, and until when they rest.

@@ -27,6 +27,7 @@ class WooShop:
     def __init__(self, sandbox: WooSandbox, clock: MovableClock) -> None:
         self._sandbox, self._clock = sandbox, clock
         key, secret = SECRETS
+        sandbox.add_product(10)
         self.adapter = create(
             "woocommerce",
             url=sandbox.url,

@@ -37,6 +37,17 @@ LINE_KEYS = """
 id name product_id variation_id quantity tax_class subtotal subtotal_tax total total_tax taxes meta_data sku
 global_unique_id price image parent_name
 """
+PRODUCT_KEYS = """
+id name slug permalink date_created date_created_gmt date_modified date_modified_gmt type status featured
+catalog_visibility description short_description sku price regular_price sale_price date_on_sale_from
+date_on_sale_from_gmt date_on_sale_to date_on_sale_to_gmt on_sale purchasable total_sales virtual downloadable
+downloads download_limit download_expiry external_url button_text tax_status tax_class manage_stock stock_quantity
+backorders backorders_allowed backordered low_stock_amount sold_individually weight dimensions shipping_required
+shipping_taxable shipping_class shipping_class_id reviews_allowed average_rating rating_count upsell_ids
+cross_sell_ids parent_id purchase_note categories brands tags images attributes default_attributes variations
+grouped_products menu_order price_html related_ids meta_data stock_status has_options post_password
+global_unique_id permalink_template generated_slug _links
+"""
 
 
 class Client:
@@ -732,6 +743,26 @@ def test_a_coupon_needs_a_code_and_a_known_type(ask: Client) -> None:
     assert code_of(ask("POST", "coupons", body={"amount": "5"})) == (400, "rest_missing_callback_param")
     response = ask("POST", "coupons", body={"code": "a", "discount_type": "gift"})
     assert code_of(response) == (400, "rest_invalid_param")
+
+
+# Products
+
+
+def test_a_product_has_exactly_the_keys_of_a_real_one(shop: WooSandbox, ask: Client) -> None:
+    shop.add_product(11, name="Note book", categories=["Paper & pens"], tags=["gift"])
+    (product,) = ask("GET", "products").json()
+    assert list(product) == PRODUCT_KEYS.split()
+    assert product["permalink"] == f"{shop.url}/product/note-book/"
+    assert product["categories"] == [{"id": 15, "name": "Paper &amp; pens", "slug": "paper-&-pens"}]
+    assert product["tags"] == [{"id": 16, "name": "gift", "slug": "gift"}]
+
+
+def test_products_are_listed_by_id_in_pages_without_those_in_the_bin(shop: WooSandbox, ask: Client) -> None:
+    for number in range(1, 6):
+        shop.add_product(number, status="trash" if number == 3 else "publish")
+    listed = ask("GET", "products", {"include": "1,2,3,9", "per_page": 1, "page": 2})
+    assert ([each["id"] for each in listed.json()], listed.headers["X-WP-Total"]) == ([1], "2")
+    assert [each["id"] for each in ask("GET", "products", {"per_page": 100}).json()] == [5, 4, 2, 1]
 
 
 # Parcels

@@ -110,7 +110,7 @@ def test_an_app_is_let_in_by_its_id_and_secret(mugs: ShopifySandbox, connect: Co
     ("scope", "said", "fatal"),
     [
         ("read_all_orders", "only the last 60 days of orders are visible", False),
-        ("read_products", "types, tags and vendors", False),
+        ("read_products", "types, categories, tags, pages and vendors", False),
         ("read_returns", "returns are not seen", False),
         ("write_discounts", "which the rules need for coupons", True),
     ],

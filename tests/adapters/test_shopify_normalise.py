@@ -59,7 +59,7 @@ CUSTOMER = {
         "marketingUpdatedAt": None,
     },
 }
-LINE = {
+LINE: dict[str, Any] = {
     "id": "gid://shopify/LineItem/5",
     "title": "Mug",
     "variantTitle": "Blue",
@@ -69,7 +69,14 @@ LINE = {
     "currentQuantity": 1,
     "requiresShipping": True,
     "discountedTotalSet": euros("30.00"),
-    "product": {"id": "gid://shopify/Product/10", "productType": "Mugs", "vendor": "Potter", "tags": ["kitchen"]},
+    "product": {
+        "id": "gid://shopify/Product/10",
+        "productType": "Mugs",
+        "vendor": "Potter",
+        "tags": ["kitchen"],
+        "onlineStoreUrl": "https://mugs.example.com/products/mug",
+        "category": {"name": "Drinkware"},
+    },
     "variant": {"id": "gid://shopify/ProductVariant/11"},
 }
 PARCEL = {
@@ -129,6 +136,7 @@ ORDER: dict[str, Any] = {
     "customAttributes": [{"key": "gift", "value": "yes"}, {"key": "empty", "value": None}],
     "totalPriceSet": euros("35.50"),
     "paymentCollectionDetails": {"additionalPaymentCollectionUrl": None},
+    "statusPageUrl": "https://mugs.example.com/900/orders/71?key=1",
     "shippingLine": {"title": "Courier"},
     "customer": CUSTOMER,
     "billingAddress": ADDRESS,
@@ -340,11 +348,18 @@ def test_a_line_item_is_told_with_its_product_and_what_was_taken_back() -> None:
     assert (item.id, item.name, item.sku, item.quantity, item.refunded) == ("5", "Mug - Blue", "MUG", 2, 1)
     assert (item.product_id, item.variation_id, item.total) == ("10", "11", Money(Decimal("30.00"), "EUR"))
     assert (item.product_type, item.product_tags, item.vendor) == ("Mugs", ("kitchen",), "Potter")
+    assert (item.categories, item.url) == (("Mugs", "Drinkware"), "https://mugs.example.com/products/mug")
 
 
 def test_a_product_may_have_been_deleted() -> None:
     (item,) = order(lineItems=listed(LINE | {"product": None, "variant": None, "sku": None})).items
     assert (item.product_id, item.variation_id, item.sku, item.vendor) == (None, None, None, "Potter")
+
+
+def test_a_product_may_have_neither_a_page_nor_a_category() -> None:
+    bare = LINE["product"] | {"onlineStoreUrl": None, "category": None, "productType": ""}
+    (item,) = order(lineItems=listed(LINE | {"product": bare})).items
+    assert (item.categories, item.url) == ((), None)
 
 
 def test_a_product_of_one_variant_is_called_by_its_own_name() -> None:
@@ -358,6 +373,7 @@ def test_the_rest_of_an_order_is_told() -> None:
     assert (normal.payment_method, normal.payment_title) == ("gift_card", "gift_card, shopify_payments")
     assert (normal.shipping_method, normal.source) == ("Courier", "web")
     assert normal.payment_url == "https://mugs.example.com/pay"
+    assert normal.status_url == "https://mugs.example.com/900/orders/71?key=1"
     assert (normal.test, order(test=True).test) == (False, True)
 
 

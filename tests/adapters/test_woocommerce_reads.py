@@ -11,7 +11,7 @@ import responses
 
 from adapters.base import Broken, StoreAdapter
 from adapters.errors import AuthFailed, Rejected, Unavailable, UnknownOutcome
-from adapters.model import Finding
+from adapters.model import Finding, Product
 from adapters.registry import create
 from adapters.sandbox.clock import MovableClock
 from adapters.sandbox.server import Request
@@ -358,3 +358,52 @@ def test_a_route_that_is_not_there_is_asked_for_once(shop: WooSandbox, store: St
     shop.fail_next("404", match=lambda request: request.path.endswith("/wp-json/"), times=None)
     store.identify()
     assert sum(request.path.endswith("/wp-json/") for request in shop.requests) == 1
+
+
+# Products
+
+
+def test_products_tell_their_categories_tags_and_page(shop: WooSandbox, store: StoreAdapter) -> None:
+    shop.add_product(10, name="Dark roast", categories=["Coffee & tea", "New"], tags=["organic"])
+    page = f"{shop.url}/product/dark-roast/"
+    assert store.get_products(["10"]) == (
+        Product(id="10", categories=("Coffee & tea", "New"), tags=("organic",), url=page),
+    )
+
+
+def test_a_product_that_nobody_can_see_has_no_page(shop: WooSandbox, store: StoreAdapter) -> None:
+    shop.add_product(10, status="draft")
+    assert store.get_products(["10"]) == (Product(id="10"),)
+
+
+def test_a_hundred_products_are_one_request(shop: WooSandbox, store: StoreAdapter) -> None:
+    ids = [str(number) for number in range(1, 251)]
+    for id_ in ids:
+        shop.add_product(int(id_))
+    assert sorted(each.id for each in store.get_products([*ids, *ids])) == sorted(ids)
+    assert len(shop.requests) == 3
+
+
+def test_products_that_are_not_there_and_ids_that_are_none_are_left_out(shop: WooSandbox, store: StoreAdapter) -> None:
+    shop.add_product(10)
+    assert [each.id for each in store.get_products(["10", "11", "0", "ticket-7", "1,2"])] == ["10"]
+    assert [request.params["include"] for request in shop.requests] == ["10,11"]
+
+
+@responses.activate
+def test_odd_products_are_told_as_far_as_they_make_sense() -> None:
+    odd = [
+        {"id": "10", "status": "publish", "permalink": "", "categories": False, "tags": [None, {"name": 7}, "x"]},
+        {"id": 11, "status": "publish", "permalink": [], "categories": {"1": {"name": " Tea "}}, "tags": [{}]},
+        {"id": 99, "status": "publish", "permalink": "https://shop.example.com/asked-by-nobody"},
+    ]
+    responses.get(f"{API}/products", json=odd)
+    store = create("woocommerce", url=SHOP, consumer_key="ck_1", consumer_secret="cs_1")
+    assert store.get_products(["10", "11"]) == (Product(id="10", tags=("7",)), Product(id="11", categories=("Tea",)))
+    store.close()
+
+
+def test_what_is_no_list_of_products_is_a_fault_of_the_store(shop: WooSandbox, store: StoreAdapter) -> None:
+    shop.fail_next("wrong_json", times=None)
+    with pytest.raises(Unavailable, match="/products"):
+        store.get_products(["10"])

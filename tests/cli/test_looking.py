@@ -115,6 +115,21 @@ def test_a_store_in_trouble_is_told_with_the_reason_and_the_next_try(done: Shop)
     assert "Tried again in " in result.out
 
 
+def test_products_that_cannot_be_read_are_told_with_the_reason(done: Shop) -> None:
+    done.rules(
+        "- { id: hello, trigger: order.placed, conditions: { item.categories: Tea }, actions: [ { add_tag: tea } ] }"
+    )
+    done.store.fail_next("403", match=lambda request: request.path.endswith("/products"), times=None)
+    done.order()
+    assert done.type("run", "--once").code == 0
+    told = done.type("status")
+    assert told.code == 1
+    assert "Products cannot be read, and rules do without their categories and pages" in " ".join(told.out.split())
+    told = done.type("status", "--json")
+    assert "GET /wp-json/wc/v3/products" in told.json["stores"]["tea"]["products_error"]
+    assert Z.fullmatch(told.json["stores"]["tea"]["products_retry_at"])
+
+
 def test_what_is_held_is_told_with_what_to_type(held: Shop) -> None:
     result = held.type("status")
     assert result.code == 4

@@ -91,6 +91,14 @@ def test_of_a_store_that_is_looked_after_the_state_is_asked_and_left_as_it_is(li
     assert (lived.folder / "aftersale.db").read_bytes() == state
 
 
+def test_products_are_asked_for_where_a_rule_looks_at_them(lived: Shop) -> None:
+    lived.store.add_product(10, categories=["Mugs"])
+    lived.rules(THANKS.replace("  wait: 2 hours", "  conditions: { item.categories: mugs }\n  wait: 2 hours"))
+    assert lived.type("simulate", "--since", "15d", "--json").json[0]["rules"][0]["messages"] == 4
+    assert sum(request.path.endswith("/products") for request in lived.store.requests) == 1
+    assert lived.writes() == []
+
+
 def test_messages_go_out_in_the_hours_of_the_rule(lived: Shop) -> None:
     hours = lived.type("simulate", "--json").json[0]["rules"][0]["hours"]
     assert sum(hours) == 5

@@ -96,7 +96,7 @@ def test_every_fact_of_an_order_is_either_kept_for_planning_or_left_out() -> Non
     """A new field of the model is left out until somebody decides that it is nobody's."""
     blank = {each.name for each in fields(Order) if getattr(_full(), each.name) == each.default}
     assert blank == set(), "the order has something in every field"
-    decided = {"customer_note", "payment_url", "payment_title", "meta", "locale"}
+    decided = {"customer_note", "payment_url", "status_url", "payment_title", "meta", "locale"}
     assert encode(bare(_full())) == encode(bare(bare(_full())))
     left_out = {name for name in Order.__struct_fields__ if getattr(bare(_full()), name) != getattr(_full(), name)}
     assert left_out == decided | {"customer", "billing", "shipping", "shipments", "refunds"}
@@ -131,6 +131,7 @@ def _full() -> Order:
         shipping_method="Courier",
         customer_note="Please ring twice",
         payment_url="https://shop.example.com/pay?key=1",
+        status_url="https://shop.example.com/orders/1?key=1",
         source="checkout",
         locale="he",
         needs_shipping=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -205,3 +206,26 @@ def test_a_store_that_is_closed_to_us_waits_and_the_other_goes_on(street: Street
     assert street.state("mugs").retry_at is not None
     assert street.run("plates").error is None
     assert street.shops["plates"].note(order) == "Hello"
+
+
+# What Shopify tells with an order -----------------------------------------------------------------------------
+
+
+def test_customers_can_be_shown_where_to_see_their_order(street: Street) -> None:
+    street.open('- { id: seen, trigger: order.placed, actions: [ { add_note: "See {{ order.status_url }}" } ] }')
+    street.run()
+    shop = street.shops["mugs"]
+    order = shop.add_order()
+    street.run()
+    assert re.fullmatch(r"See https://\S+/orders/\w+", shop.note(order) or "")
+
+
+def test_a_product_is_linked_to_for_as_long_as_it_is_there(street: Street) -> None:
+    street.open('- { id: seen, trigger: order.placed, actions: [ { add_note: "{{ item.name }}: {{ item.url }}" } ] }')
+    street.run()
+    shop = street.shops["mugs"]
+    order = shop.add_order(items=[{"title": "Blue mug", "product_id": 7}])
+    gone = shop.add_order(items=[{"title": "Red mug", "product_id": None}])
+    street.run()
+    assert re.fullmatch(r"Blue mug: https://\S+/products/blue-mug", shop.note(order) or "")
+    assert shop.note(gone) == "Red mug"

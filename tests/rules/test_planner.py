@@ -720,6 +720,13 @@ def test_a_reason_that_is_kept_tells_nobodys_address() -> None:
     assert refusal == "customer.email is not as wanted: contains @example.org"
 
 
+def test_nor_where_somebody_can_see_their_order_or_pay_it() -> None:
+    seen = order(status_url="https://shop.example.com/orders/1?key=7", payment_url="https://shop.example.com/pay?key=7")
+    for name in ("order.status_url", "order.payment_url"):
+        refusal = why_not(planned(rule(conditions={name: {"contains": "/elsewhere"}}), seen))
+        assert refusal == f"{name} is not as wanted: contains /elsewhere"
+
+
 def test_what_explain_says_is_what_plan_does() -> None:
     seen = order("refunded", refunds=(Refund(id="1", amount=Money(Decimal(100), "ILS")),))
     journal = look((NOW, order()), (NOW, seen))

@@ -85,7 +85,7 @@ def _consent(state: str, at: datetime) -> Consent:
 
 def lines(store: Store, items: Iterable[Mapping[str, Any]]) -> list[Line]:
     """New lines. Keys of an item: title, sku, quantity, price, variant_title, product_id, product_type, product_tags,
-    vendor, requires_shipping, attributes.
+    category (of Shopify's own list), vendor, requires_shipping, attributes.
     """
     return [
         Line(
@@ -98,6 +98,7 @@ def lines(store: Store, items: Iterable[Mapping[str, Any]]) -> list[Line]:
             product_id=item.get("product_id"),
             product_type=item.get("product_type", ""),
             product_tags=tuple(item.get("product_tags", ())),
+            category=item.get("category"),
             vendor=item.get("vendor", store.name),
             requires_shipping=item.get("requires_shipping", True),
             attributes=dict(item.get("attributes", {})),

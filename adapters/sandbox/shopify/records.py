@@ -59,6 +59,7 @@ class Line:
     product_id: int | None
     product_type: str
     product_tags: tuple[str, ...]
+    category: str | None
     vendor: str
     requires_shipping: bool
     attributes: Mapping[str, str]

@@ -216,9 +216,9 @@ class ShopifySandbox:
         last_name, email, phone, locale, tags, email_consent, sms_consent (states like SUBSCRIBED); whoever has the
         e-mail address of a customer is that customer; None is a guest of whom nothing is known but `email` and `phone`.
         Keys of an item: title, sku, quantity, price, variant_title, product_id (None: deleted since), product_type,
-        product_tags, vendor, requires_shipping, attributes. Keys of `address`: first_name, last_name, company,
-        address1, address2, city, province, zip, country, phone. It was last updated when it was `created_at` (now,
-        unless given). Further `fields` are those of `edit`.
+        product_tags, category (of Shopify's own list), vendor, requires_shipping, attributes. Keys of `address`:
+        first_name, last_name, company, address1, address2, city, province, zip, country, phone. It was last updated
+        when it was `created_at` (now, unless given). Further `fields` are those of `edit`.
         """
         with self._lock:
             created = _seconds(created_at or self.now())

@@ -146,7 +146,7 @@ def line_item(store: Store, it: Order, line: Line) -> Json:
     """A LineItem of an order."""
     money = partial(bag, currency=it.currency)
     return {
-        **_goods(line, it.currency),
+        **_goods(store, line, it.currency),
         "__typename": "LineItem",
         "id": gid("LineItem", line.id),
         "name": f"{line.title} - {line.variant_title}" if line.variant_title else line.title,
@@ -163,7 +163,7 @@ def line_item(store: Store, it: Order, line: Line) -> Json:
     }
 
 
-def _goods(line: Line, currency: str) -> Json:
+def _goods(store: Store, line: Line, currency: str) -> Json:
     return {
         "title": line.title,
         "variantTitle": line.variant_title,
@@ -171,24 +171,34 @@ def _goods(line: Line, currency: str) -> Json:
         "quantity": line.quantity,
         "customAttributes": [{"key": key, "value": value} for key, value in line.attributes.items()],
         "originalUnitPriceSet": partial(bag, line.price, currency),
-        "product": partial(_product, line),
+        "product": partial(_product, store, line),
         "variant": partial(_variant, line),
     }
 
 
-def _product(line: Line) -> Json | None:
+def _product(store: Store, line: Line) -> Json | None:
     if line.product_id is None:  # it was deleted since
         return None
+    handle = "-".join(line.title.lower().split())
     return {
         "__typename": "Product",
         "id": gid("Product", line.product_id),
         "legacyResourceId": str(line.product_id),
-        "handle": "-".join(line.title.lower().split()),
+        "handle": handle,
+        "onlineStoreUrl": f"https://{store.domain}/products/{handle}",
+        "category": partial(_category, line.category),
         "title": line.title,
         "productType": line.product_type,
         "vendor": line.vendor,
         "tags": line.product_tags,
     }
+
+
+def _category(name: str | None) -> Json | None:
+    if name is None:
+        return None
+    number = sha256(name.encode()).hexdigest()[:4]
+    return {"__typename": "TaxonomyCategory", "id": gid("TaxonomyCategory", number), "name": name, "fullName": name}
 
 
 def _variant(line: Line) -> Json | None:
@@ -436,7 +446,7 @@ def checkout(store: Store, it: Checkout) -> Json:
         "totalPriceSet": money,
         "lineItems": lambda: [
             {
-                **_goods(line, it.currency),
+                **_goods(store, line, it.currency),
                 "__typename": "AbandonedCheckoutLineItem",
                 "id": gid("AbandonedCheckoutLineItem", line.id),
                 "originalTotalPriceSet": partial(bag, line.total, it.currency),

@@ -113,6 +113,20 @@ class Coupon:
     settings: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product. `categories` and `tags` are names."""
+
+    id: int
+    name: str
+    sku: str
+    price: Decimal
+    status: str
+    categories: tuple[str, ...]
+    tags: tuple[str, ...]
+    created: datetime
+
+
 @dataclass(slots=True)
 class Order:
     """An order. Times are in UTC and whole seconds; line items and their like are kept as they are shown."""
@@ -188,12 +202,15 @@ class Store:
     keys: dict[str, ApiKey] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
     coupons: dict[str, Coupon] = field(default_factory=dict)
+    products: dict[int, Product] = field(default_factory=dict)
     mails: list[Mail] = field(default_factory=list)
     post_ids: Iterator[int] = field(default_factory=lambda: count(101))
     note_ids: Iterator[int] = field(default_factory=lambda: count(1))
     item_ids: Iterator[int] = field(default_factory=lambda: count(1))
     meta_ids: Iterator[int] = field(default_factory=lambda: count(1))
     fulfillment_ids: Iterator[int] = field(default_factory=lambda: count(1))
+    term_ids: dict[str, int] = field(default_factory=dict)
+    """Of categories and tags, by name."""
 
     def status_name(self, slug: str) -> str:
         """A status as people call it."""

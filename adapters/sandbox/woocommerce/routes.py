@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.sandbox.server import Request, Response
 from adapters.sandbox.woocommerce import life, shown
@@ -24,9 +24,13 @@ from adapters.sandbox.woocommerce.wire import (
     one_of,
     reply,
     required,
+    several,
     truth,
     validated,
+    whole,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,11 +346,7 @@ def _list_coupons(call: Call) -> Response:
     code = call.request.params.get("code", "").lower()
     found = [coupon for coupon in call.store.coupons.values() if code in ("", coupon.code)]
     found.sort(key=lambda coupon: (coupon.created, coupon.id), reverse=True)
-    page, per_page = query.get("page", 1), query.get("per_page", 10)
-    shown_ones = found[(page - 1) * per_page : page * per_page]
-    payload = [shown.coupon(call.store, coupon) for coupon in shown_ones]
-    counts = Listed([], len(found), ceil(len(found) / per_page), page)
-    return _said(call, payload, headers=paging_headers(call.store, call.request, counts))
+    return _page_of(call, query, found, shown.coupon)
 
 
 def _get_coupon(call: Call) -> Response:
@@ -386,6 +386,18 @@ def _site_time(store: Store, text: str | None) -> datetime | None:
     return (given if given.tzinfo else given.replace(tzinfo=store.zone)).astimezone(UTC)
 
 
+# Products
+
+
+def _list_products(call: Call) -> Response:
+    query = validated(gathered(call.request.params), {**PAGING, "include": several(whole())})
+    wanted = set(query.get("include", ()))
+    every = (each for each in call.store.products.values() if each.status != "trash")
+    found = [each for each in every if not wanted or each.id in wanted]
+    found.sort(key=lambda each: (each.created, each.id), reverse=True)
+    return _page_of(call, query, found, shown.product)
+
+
 # The shop itself
 
 
@@ -399,6 +411,16 @@ def _system_status(call: Call) -> Response:
 
 def _site(call: Call) -> Response:
     return _said(call, shown.site(call.store, [route.pattern.replace(r"(\d+)", "<id>") for route in ROUTES]))
+
+
+def _page_of(
+    call: Call, query: Mapping[str, Any], found: Sequence[T], show: Callable[[Store, T], dict[str, Any]]
+) -> Response:
+    """One page of what was found, as it is shown."""
+    page, per_page = query.get("page", 1), query.get("per_page", 10)
+    payload = [show(call.store, each) for each in found[(page - 1) * per_page : page * per_page]]
+    counts = Listed([], len(found), ceil(len(found) / per_page), page)
+    return _said(call, payload, headers=paging_headers(call.store, call.request, counts))
 
 
 def _counts(total: int, per_page: int) -> tuple[tuple[str, str], ...]:
@@ -430,6 +452,7 @@ ROUTES = (
     Route(r"/wc/v3/orders/(\d+)/fulfillments/(\d+)", {"GET": _get_fulfillment}, public=True),
     Route("/wc/v3/coupons", {"GET": _list_coupons, "POST": _create_coupon}),
     Route(r"/wc/v3/coupons/(\d+)", {"GET": _get_coupon}),
+    Route("/wc/v3/products", {"GET": _list_products}),
     Route("/wc/v3/data/currencies/current", {"GET": _currency}),
     Route("/wc/v3/system_status", {"GET": _system_status}),
 )

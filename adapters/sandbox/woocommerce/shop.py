@@ -25,6 +25,7 @@ from adapters.sandbox.woocommerce.records import (
     Note,
     Order,
     Permissions,
+    Product,
     Store,
 )
 from adapters.sandbox.woocommerce.routes import answer
@@ -265,6 +266,37 @@ class WooSandbox:
             ]
             sent = _seconds(at) if at else self.now()
             return life.add_fulfillment(self._store, order, fields, fulfilled=fulfilled, at=sent).id
+
+    # Products
+
+    def add_product(
+        self,
+        product_id: int,
+        *,
+        name: str = "Ceramic mug",
+        sku: str = "",
+        price: Decimal | str = "49.90",
+        status: str = "publish",
+        categories: Sequence[str] = (),
+        tags: Sequence[str] = (),
+    ) -> None:
+        """Put a product on the shelves, or change the one that has this id; orders refer to it by that."""
+        with self._lock:
+            self._store.products[product_id] = Product(
+                id=product_id,
+                name=name,
+                sku=sku,
+                price=Decimal(price),
+                status=status,
+                categories=tuple(categories),
+                tags=tuple(tags),
+                created=self.now(),
+            )
+
+    def delete_product(self, product_id: int) -> None:
+        """Take it off for good; orders go on to name its id."""
+        with self._lock:
+            del self._store.products[product_id]
 
     # Looking
 

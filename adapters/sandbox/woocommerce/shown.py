@@ -16,6 +16,7 @@ from adapters.sandbox.woocommerce.records import (
     Meta,
     Note,
     Order,
+    Product,
     Refund,
     Store,
 )
@@ -183,6 +184,99 @@ def coupon(store: Store, it: Coupon) -> Json:
         "meta_data": _metas(it.meta),
         "_links": {"self": _self(store, path, _ALL_METHODS), "collection": [{"href": api(store, "coupons")}]},
     }
+
+
+def product(store: Store, it: Product) -> Json:
+    """A simple product. Only what is published has an address that people would know."""
+    slug = _slug(it.name)
+    public = it.status == "publish"
+    unset: Json = dict.fromkeys(
+        ("date_on_sale_from", "date_on_sale_from_gmt", "date_on_sale_to", "date_on_sale_to_gmt")
+    )
+    return {
+        "id": it.id,
+        "name": it.name,
+        "slug": slug if public else "",
+        "permalink": f"{store.url}/product/{slug}/" if public else f"{store.url}/?post_type=product&p={it.id}",
+        "date_created": local(store, it.created),
+        "date_created_gmt": gmt(it.created),
+        "date_modified": local(store, it.created),
+        "date_modified_gmt": gmt(it.created),
+        "type": "simple",
+        "status": it.status,
+        "featured": False,
+        "catalog_visibility": "visible",
+        "description": "",
+        "short_description": "",
+        "sku": it.sku,
+        "price": _money(it.price),
+        "regular_price": _money(it.price),
+        "sale_price": "",
+        **unset,
+        "on_sale": False,
+        "purchasable": True,
+        "total_sales": 0,
+        "virtual": False,
+        "downloadable": False,
+        "downloads": [],
+        "download_limit": -1,
+        "download_expiry": -1,
+        "external_url": "",
+        "button_text": "",
+        "tax_status": "taxable",
+        "tax_class": "",
+        "manage_stock": False,
+        "stock_quantity": None,
+        "backorders": "no",
+        "backorders_allowed": False,
+        "backordered": False,
+        "low_stock_amount": None,
+        "sold_individually": False,
+        "weight": "",
+        "dimensions": {"length": "", "width": "", "height": ""},
+        "shipping_required": True,
+        "shipping_taxable": True,
+        "shipping_class": "",
+        "shipping_class_id": 0,
+        "reviews_allowed": True,
+        "average_rating": "0",
+        "rating_count": 0,
+        "upsell_ids": [],
+        "cross_sell_ids": [],
+        "parent_id": 0,
+        "purchase_note": "",
+        "categories": [_term(store, name) for name in it.categories],
+        "brands": [],
+        "tags": [_term(store, name) for name in it.tags],
+        "images": [],
+        "attributes": [],
+        "default_attributes": [],
+        "variations": [],
+        "grouped_products": [],
+        "menu_order": 0,
+        "price_html": "",
+        "related_ids": [],
+        "meta_data": [],
+        "stock_status": "instock",
+        "has_options": False,
+        "post_password": "",
+        "global_unique_id": "",
+        "permalink_template": f"{store.url}/product/%pagename%/",
+        "generated_slug": slug,
+        "_links": {
+            "self": _self(store, f"products/{it.id}", _ALL_METHODS),
+            "collection": [{"href": api(store, "products")}],
+        },
+    }
+
+
+def _term(store: Store, name: str) -> Json:
+    number = store.term_ids.setdefault(name, 15 + len(store.term_ids))
+    return {"id": number, "name": html.escape(name, quote=False), "slug": _slug(name)}
+
+
+def _slug(name: str) -> str:
+    return "-".join(name.lower().split())
 
 
 def currency(store: Store) -> Json:

@@ -144,6 +144,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("store", "rule", name=op.f("pk_pauses")),
     )
     op.create_table(
+        "products",
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("facts", sa.LargeBinary(), nullable=False),
+        sa.Column("read_at", tables.Utc(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("store", "id", name=op.f("pk_products")),
+    )
+    op.create_table(
         "quarantine",
         sa.Column("store", sa.Text(), nullable=False),
         sa.Column("order_id", sa.Text(), nullable=False),
@@ -208,6 +216,8 @@ def upgrade() -> None:
         sa.Column("refused_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("tidied_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("planned_by", sa.Text(), nullable=True),
+        sa.Column("products_error", sa.Text(), nullable=True),
+        sa.Column("products_retry_at", tables.Utc(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stores")),
     )
     op.create_table(
