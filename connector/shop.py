@@ -15,7 +15,7 @@ from connector.lines import Circuit, Line
 from connector.staff import Staff
 from connector.store.database import Database
 from rules.events import Ladders
-from rules.looking import looks_at
+from rules.looking import looks_at, looks_back
 from rules.planner import Active
 from rules.protection import Protection
 from rules.timing import Calendar
@@ -80,7 +80,7 @@ class Shop:
     def looks_back(self) -> bool:
         """Whether a rule asks what else its customers bought, and what they were sent."""
         rules = (rule for active in self.rules for rule in (active.rule, *active.earlier.values()))
-        return any(rule.enabled and rule.looks_back() for rule in rules)
+        return any(rule.enabled and looks_back(rule) for rule in rules)
 
     @cached_property
     def needs_products(self) -> bool:

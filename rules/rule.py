@@ -10,7 +10,6 @@ from typing import Literal
 from pydantic import BaseModel
 
 from rules.conditions import Conditions
-from rules.history import CONCLUDED
 from rules.inputs import Given
 from rules.timing import Duration, Window
 from rules.triggers import Conclusion
@@ -81,13 +80,3 @@ class Rule:
     version: str = ""
     source: str = ""
     where: str = ""
-
-    def looks_back(self) -> bool:
-        """Whether it has to be known what else its customers bought, and what they were sent."""
-        if self.concluded is not None and self.concluded.kind.looks_back:
-            return True
-        return any(
-            predicate.field.name in CONCLUDED
-            for conditions in (self.conditions, self.stop_if)
-            for predicate in conditions.predicates()
-        )
