@@ -179,7 +179,7 @@ class Protection:
 
 
 Silence = tuple[Window, ZoneInfo]
-"""Quiet times, and where."""
+"""Quiet times, or a sabbath, and where."""
 
 
 def good_time(moment: datetime, send_between: Window | None, calendar: Calendar, *silences: Silence) -> datetime:
@@ -194,7 +194,8 @@ def good_time(moment: datetime, send_between: Window | None, calendar: Calendar,
         if later == opens:
             return opens
         moment = later
-    raise ValueError(f"{send_between} is all within the quiet times")
+    kept = ", ".join(str(quiet) for quiet, _ in silences)
+    raise ValueError(f"{send_between} is all within the quiet times ({kept})")
 
 
 _MOST_TURNS = 366
@@ -204,41 +205,67 @@ def good_time_of(step: Step, order: Order, moment: datetime, calendar: Calendar,
     """The first moment from `moment` on that is good for a step about this order: always one.
 
     A customer's quiet times are those of their country, where all its clocks show the same, else of the store. Where
-    they are so far away that all the rule's hours are quiet there, the quiet times are what counts.
+    they are so far away that all the rule's hours are quiet there, the quiet times, and the sabbath, are what counts.
     """
-    silences: list[Silence] = []
-    if quiet.customers is not None and any(action.to_customer for action in step.actions):
-        silences.append((quiet.customers, zone_of_country(country_of(order), moment) or calendar.zone))
-    if quiet.staff is not None and any(action.to_staff for action in step.actions):
-        silences.append((quiet.staff, calendar.zone))
+    there = zone_of_country(country_of(order), moment) if quiet.customers is not None else None
+    silences = silences_of(step, calendar, quiet, there or calendar.zone)
     try:
         return good_time(moment, step.send_between, calendar, *silences)
     except ValueError:
         if not silences:
             raise
-        return good_time(moment, None, calendar, *silences[:1])
+        return good_time(moment, None, calendar, *silences[: 1 if calendar.sabbath is None else 2])
+
+
+def silences_of(step: Step, calendar: Calendar, quiet: QuietTimes, customers_zone: ZoneInfo) -> list[Silence]:
+    """What a step has to keep because of whom it speaks to: the sabbath first, the staff's quiet times last."""
+    to_customer = any(action.to_customer for action in step.actions)
+    to_staff = any(action.to_staff for action in step.actions)
+    kept = (
+        (calendar.sabbath, calendar.zone, to_customer or to_staff),
+        (quiet.customers, customers_zone, to_customer),
+        (quiet.staff, calendar.zone, to_staff),
+    )
+    return [(window, zone) for window, zone, concerns_it in kept if window is not None and concerns_it]
+
+
+def is_sabbath(moment: datetime, calendar: Calendar) -> bool:
+    """Whether a store has its sabbath at `moment` (aware)."""
+    sabbath = calendar.sabbath
+    return sabbath is not None and next_open(moment, _awake(sabbath), Calendar(calendar.zone)) != moment
+
+
+_DAY = 24 * 60
+_WEEK = 7 * _DAY
 
 
 @lru_cache(maxsize=64)
 def _awake(quiet: Window) -> Window:
-    """All that is not quiet. A quiet time over midnight is cut in two, and so is what is left of the day."""
-    day = 24 * 60
+    """All of a week that is not quiet, in minutes, and cut at its midnights."""
     busy: list[tuple[int, int]] = []
-    for opens, closes in quiet.days[0]:  # the same every day
-        busy += [(opens, min(closes, day))] + ([(0, closes - day)] if closes > day else [])
+    for day, spans in enumerate(quiet.days):
+        for opens, closes in spans:
+            begin, end = day * _DAY + opens, day * _DAY + closes
+            busy += [(begin, min(end, _WEEK))] + ([(0, end - _WEEK)] if end > _WEEK else [])
     free, since = [], 0
-    for opens, closes in sorted(busy):
-        if opens > since:
-            free.append((since, opens))
-        since = max(since, closes)
-    if since < day:
-        free.append((since, day))
-    return Window((tuple(free),) * 7, f"not {quiet}")
+    for begin, end in sorted(busy):
+        if begin > since:
+            free.append((since, begin))
+        since = max(since, end)
+    if since < _WEEK:
+        free.append((since, _WEEK))
+    return Window(tuple(_on_day(free, day * _DAY) for day in range(7)), f"not {quiet}")
+
+
+def _on_day(spans: Sequence[tuple[int, int]], midnight: int) -> tuple[tuple[int, int], ...]:
+    """What of these spans of a week is on the day that begins at `midnight`, in minutes from there."""
+    cut = ((max(begin, midnight) - midnight, min(end, midnight + _DAY) - midnight) for begin, end in spans)
+    return tuple((opens, closes) for opens, closes in cut if opens < closes)
 
 
 def leaves_time(quiet: Window) -> bool:
-    """Whether anything of a day is left by quiet times."""
-    return bool(_awake(quiet).days[0])
+    """Whether anything of a week is left by quiet times."""
+    return any(_awake(quiet).days)
 
 
 def zone_of_country(country: str | None, moment: datetime) -> ZoneInfo | None:

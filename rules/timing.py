@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-Unit = Literal["seconds", "minutes", "hours", "days", "weeks", "business days"]
+Unit = Literal["seconds", "minutes", "hours", "days", "weeks", "business hours", "business days"]
 
 ABSOLUTE: Mapping[str, timedelta] = {
     "seconds": timedelta(seconds=1),
@@ -51,6 +51,7 @@ WORDS: Mapping[str, Unit] = {
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "hours"),
     **dict.fromkeys(("d", "day", "days"), "days"),
     **dict.fromkeys(("w", "week", "weeks"), "weeks"),
+    **dict.fromkeys(("business hour", "business hours"), "business hours"),
     **dict.fromkeys(("business day", "business days"), "business days"),
 }
 SMALLER: Mapping[Unit, tuple[int, Unit]] = {
@@ -65,14 +66,15 @@ MOST: Mapping[Unit, int] = {
     "hours": LONGEST_DAYS * 24,
     "days": LONGEST_DAYS,
     "weeks": LONGEST_DAYS // 7,
+    "business hours": LONGEST_DAYS * 5 // 7 * 8,
     "business days": LONGEST_DAYS * 5 // 7,
 }
 WAIT = re.compile(r"(?P<minus>[-−]?) ?(?P<number>[0-9]{1,20}(?:\.[0-9]{1,9})?) ?(?P<word>[A-Za-z][A-Za-z ]*)?")
-HOW_TO_WAIT = "Write a number and seconds, minutes, hours, days, weeks or business days"
+HOW_TO_WAIT = "Write a number and seconds, minutes, hours, days, weeks, business hours or business days"
 
 
 def parse_duration(text: str) -> Duration:
-    """Read `90 minutes`, `4 hours`, `1 day`, `2 weeks`, `2 business days`, or short `90 min`, `4h`, `30d`.
+    """Read `90 minutes`, `4 hours`, `1 day`, `2 weeks`, `4 business hours`, or short `90 min`, `4h`, `30d`.
 
     Raises ValueError, with a suggestion where there is one, for anything else: also for a negative number, a
     fraction, and more than five years.
@@ -89,7 +91,7 @@ def parse_duration(text: str) -> Duration:
         raise ValueError(f"{text!r} is negative; a wait cannot end before it begins")
     if "." in found["number"]:
         raise ValueError(f"{text!r} has a fraction; write a whole number{_in_whole_numbers(number, unit)}")
-    if number > MOST[unit]:
+    if number > MOST[unit]:  # five years of eight hours a day, where hours are the business's
         raise ValueError(f"{text!r} is over 5 years; nothing waits that long")
     return Duration(int(number), unit)
 
@@ -112,6 +114,22 @@ def _in_whole_numbers(number: Decimal, unit: Unit) -> str:
         times, unit = SMALLER[unit]
         number *= times
     return f", as in '{Duration(int(number), unit)}'"
+
+
+# --- times of day ---------------------------------------------------------------------------------
+
+CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+
+
+def parse_clock(text: str) -> time:
+    """Read a time of day: `10:00`. Raises ValueError for what no 24-hour clock shows."""
+    found = CLOCK.fullmatch(text.strip())
+    if not found:
+        raise ValueError(f"{text!r} is not a time of day; write hours and minutes of a 24-hour clock, as in '10:00'")
+    hour, minute = map(int, found.groups())
+    if hour > 23 or minute > 59:
+        raise ValueError(f"{text!r} is a time that no clock shows; times go from 00:00 to 23:59")
+    return time(hour, minute)
 
 
 # --- windows --------------------------------------------------------------------------------------
@@ -168,6 +186,30 @@ def parse_business_hours(hours: Mapping[str, str]) -> Window:
     return Window(tuple(days), ", ".join(f"{names} {times}" for names, times in hours.items()))
 
 
+STRETCH = re.compile(r"([A-Za-z]+) ([0-9:]+) ?[-–] ?([A-Za-z]+) ([0-9:]+)")
+LONGEST_SABBATH = 3 * DAY_MINUTES
+
+
+def parse_sabbath(text: str) -> Window:
+    """Read `fri 16:00 - sat 20:00`: once a week, from one moment to another.
+
+    Raises ValueError where it cannot be read, ends before it begins, or is longer than three days.
+    """
+    found = STRETCH.fullmatch(" ".join(text.split()))
+    if not found:
+        raise ValueError(f"{text!r} is no sabbath; write when it begins and ends, as in 'fri 16:00 - sat 20:00'")
+    begins, ends = _parse_day(found[1]), _parse_day(found[3])
+    from_clock, to_clock = parse_clock(found[2]), parse_clock(found[4])
+    opens = from_clock.hour * 60 + from_clock.minute
+    closes = (ends - begins) % 7 * DAY_MINUTES + to_clock.hour * 60 + to_clock.minute
+    if closes <= opens:
+        raise ValueError(f"{text!r} ends before it begins")
+    if closes - opens > LONGEST_SABBATH:
+        raise ValueError(f"{text!r} is longer than three days; is it the other way round?")
+    days = tuple(((opens, closes),) if day == begins else () for day in range(7))
+    return Window(days, text.strip())
+
+
 def _parse_spans(text: str) -> tuple[Span, ...]:
     return tuple(sorted(_parse_span(" ".join(part.split())) for part in text.split(",")))
 
@@ -211,11 +253,14 @@ def _parse_day(name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """A store's sense of time: its zone, when it works, and whose holidays it keeps (by `parse_holidays`)."""
+    """A store's sense of time: its zone, when it works, whose holidays it keeps (by `parse_holidays`), and when in the
+    week it writes to nobody (by `parse_sabbath`).
+    """
 
     zone: ZoneInfo
     business_hours: Window | None = None
     country: str | None = None
+    sabbath: Window | None = None
 
     def is_holiday(self, day: date) -> bool:
         """Whether `day` is a public holiday; never so where no country is set."""
@@ -298,14 +343,17 @@ def after(start: datetime, wait: Duration, calendar: Calendar) -> datetime:
     Seconds, minutes and hours are absolute. Days, weeks and business days keep the wall time of the
     calendar's zone: one that the clocks skip becomes the first moment after the gap, one that they show twice
     the first of the two. Business days are counted as carriers do, from the day after: one business day after
-    a Thursday, a Friday or a Saturday in Israel is Sunday. A wait of 0 is over at `start`.
+    a Thursday, a Friday or a Saturday in Israel is Sunday. A wait of 0 is over at `start`. Of business hours, only the
+    time within the calendar's `business_hours` counts, without them all of it; they are over when the shop is open.
 
-    Raises ValueError where `start` is naive, or the calendar has no business day within 400 days.
+    Raises ValueError where `start` is naive, or the calendar has no business day, or hour, within 400 days.
     """
     start = _utc(start)
     absolute = ABSOLUTE.get(wait.unit)
     if absolute is not None:
         return start + absolute * wait.amount
+    if wait.unit == "business hours":
+        return _business_hours_later(start, wait.amount * ABSOLUTE["hours"], calendar)
     if not wait.amount:
         return start
     wall = start.astimezone(calendar.zone).replace(tzinfo=None)
@@ -327,13 +375,16 @@ def next_open(moment: datetime, window: Window | None, calendar: Calendar) -> da
     Raises ValueError where `moment` is naive, or the window does not open within 400 days.
     """
     moment = _utc(moment)
-    if window is None:
-        return moment
+    return moment if window is None else _next_opening(moment, window, calendar)[0]
+
+
+def _next_opening(moment: datetime, window: Window, calendar: Calendar) -> tuple[datetime, datetime]:
+    """What is left of the span in which `moment` is, else the next span: from when, and until when."""
     today = moment.astimezone(calendar.zone).date()
     yesterday = today - ONE_DAY  # whose span may have run over midnight
     for opens, closes in openings(window, calendar, yesterday, SEARCH_DAYS + 1):
         if moment < closes:
-            return max(moment, opens)
+            return max(moment, opens), closes
     raise ValueError(f"{window} does not open within {SEARCH_DAYS} days of {today}; are all its days holidays?")
 
 
@@ -373,6 +424,17 @@ def _business_days_later(day: date, count: int, calendar: Calendar) -> date:
         elif (day - last).days > SEARCH_DAYS:
             raise ValueError(f"there is no business day within {SEARCH_DAYS} days of {last}")
     return day
+
+
+def _business_hours_later(start: datetime, left: timedelta, calendar: Calendar) -> datetime:
+    if calendar.business_hours is None:
+        return start + left
+    while True:
+        opens, closes = _next_opening(start, calendar.business_hours, calendar)
+        if left < closes - opens:
+            return opens + left
+        left -= closes - opens
+        start = closes
 
 
 def instant(wall: datetime, zone: ZoneInfo) -> datetime:

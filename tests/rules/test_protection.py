@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from adapters.model import Address, Consent, Customer, Money, Order
 from rules.protection import (
@@ -17,14 +18,18 @@ from rules.protection import (
     Ledger,
     NoConsent,
     Outgoing,
+    QuietTimes,
     Sent,
     allowed,
     consent_basis,
     good_time,
+    good_time_of,
+    is_sabbath,
     parse_cap,
     zone_of_country,
 )
-from rules.timing import Calendar, parse_window
+from rules.rule import Action, Step
+from rules.timing import Calendar, parse_business_hours, parse_sabbath, parse_window
 
 NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 WEEKLY = parse_cap("at most 1 marketing a week")
@@ -201,6 +206,79 @@ def test_hours_and_night_are_kept_both() -> None:
 def test_hours_that_are_all_quiet_are_no_hours() -> None:
     with pytest.raises(ValueError, match="22:00-23:00 is all within the quiet times"):
         good_time(NOW, parse_window("22:00-23:00"), IL, (NIGHT, IL.zone))
+
+
+class Said(BaseModel):
+    """What an action says is nothing to its time."""
+
+
+NEVER_QUIET = QuietTimes()
+SABBATH = Calendar(IL.zone, sabbath=parse_sabbath("fri 16:00 - sat 20:00"))
+TO_CUSTOMER, TO_STAFF, NOTE = (
+    Action("send", Said(), to_customer=True),
+    Action("notify_staff", Said(), to_staff=True),
+    Action("add_note", Said()),
+)
+
+
+def due(moment: str, *actions: Action, hours: str | None = None, quiet: QuietTimes = NEVER_QUIET) -> str:
+    """When a step is done that is ready at this time of the store's clock."""
+    ready = datetime.fromisoformat(moment).replace(tzinfo=IL.zone)
+    step = Step("1", 1, None, parse_window(hours) if hours else None, actions)
+    return local(good_time_of(step, order(), ready, SABBATH, quiet))
+
+
+@pytest.mark.parametrize(
+    ("moment", "goes"),
+    [
+        ("2026-06-05 15:59", "06-05 15:59"),
+        ("2026-06-05 16:00", "06-06 20:00"),
+        ("2026-06-06 19:59", "06-06 20:00"),
+        ("2026-06-06 20:00", "06-06 20:00"),
+    ],
+)
+def test_no_message_goes_on_the_sabbath(moment: str, goes: str) -> None:
+    assert due(moment, TO_CUSTOMER) == due(moment, TO_STAFF) == due(moment, NOTE, TO_STAFF) == goes
+
+
+def test_notes_go_on_during_the_sabbath() -> None:
+    assert due("2026-06-06 10:00", NOTE) == "06-06 10:00"
+
+
+def test_after_the_sabbath_a_message_waits_for_the_rules_hours_and_the_end_of_the_night() -> None:
+    assert due("2026-06-05 17:00", TO_CUSTOMER, hours="09:00-18:00") == "06-07 09:00"
+    assert (
+        due("2026-06-05 17:00", TO_CUSTOMER, quiet=QuietTimes(customers=parse_window("19:00-08:00"))) == "06-07 08:00"
+    )
+
+
+def test_the_sabbath_is_kept_even_where_the_customers_night_leaves_nothing_of_the_rules_hours() -> None:
+    far_away = order(country="JP")
+    step = Step("1", 1, None, parse_window("12:00-13:00"), (TO_CUSTOMER,))
+    quiet = QuietTimes(customers=parse_window("17:00-07:00"))
+    ready = datetime(2026, 6, 5, 17, tzinfo=IL.zone)
+    assert local(good_time_of(step, far_away, ready, SABBATH, quiet)) == "06-07 01:00"
+
+
+def test_hours_that_are_all_within_the_sabbath_are_no_hours() -> None:
+    saturdays = parse_business_hours({"sat": "10:00-12:00"})
+    with pytest.raises(ValueError, match=r"sat 10:00-12:00 is all within the quiet times \(fri 16:00 - sat 20:00\)"):
+        good_time(NOW, saturdays, IL, (parse_sabbath("fri 16:00 - sat 20:00"), IL.zone))
+
+
+def test_a_sabbath_may_run_over_the_end_of_the_week() -> None:
+    calendar = Calendar(IL.zone, sabbath=parse_sabbath("sat 18:00 - mon 06:00"))
+    moments = (
+        datetime(2026, 6, day, hour, tzinfo=IL.zone) for day, hour in ((6, 17), (6, 18), (7, 12), (8, 5), (8, 6))
+    )
+    assert [is_sabbath(moment, calendar) for moment in moments] == [False, True, True, True, False]
+
+
+def test_the_sabbath_ends_when_the_clock_says_so_though_clocks_change_in_it() -> None:
+    calendar = Calendar(IL.zone, sabbath=parse_sabbath("fri 01:00 - sat 20:00"))  # on that Friday 02:00 never was
+    step = Step("1", 1, None, None, (TO_CUSTOMER,))
+    goes = good_time_of(step, order(), datetime(2026, 3, 27, 1, 30, tzinfo=IL.zone), calendar, QuietTimes())
+    assert local(goes) == "03-28 20:00"
 
 
 def test_a_country_has_a_zone_where_all_its_clocks_agree() -> None:

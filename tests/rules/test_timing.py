@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import get_args
 from zoneinfo import ZoneInfo
@@ -22,9 +23,12 @@ from rules.timing import (
     Window,
     after,
     next_open,
+    openings,
     parse_business_hours,
+    parse_clock,
     parse_duration,
     parse_holidays,
+    parse_sabbath,
     parse_window,
 )
 
@@ -63,6 +67,8 @@ class TestReadingWaits:
             ("2 weeks", Duration(2, "weeks")),
             ("2 business days", Duration(2, "business days")),
             ("1 Business Day", Duration(1, "business days")),
+            ("4 business hours", Duration(4, "business hours")),
+            ("1 business hour", Duration(1, "business hours")),
             ("30 seconds", Duration(30, "seconds")),
             ("0 minutes", Duration(0, "minutes")),
             ("  2   business   days ", Duration(2, "business days")),
@@ -96,7 +102,7 @@ class TestReadingWaits:
             parse_duration(text)
         assert str(error.value) == (
             f"'{text}' is not a wait; did you mean '{meant}'? "
-            "Write a number and seconds, minutes, hours, days, weeks or business days"
+            "Write a number and seconds, minutes, hours, days, weeks, business hours or business days"
         )
 
     @pytest.mark.parametrize(
@@ -119,6 +125,7 @@ class TestReadingWaits:
             ("1831 days", "over 5 years"),
             ("99999999999 seconds", "over 5 years"),
             ("1308 business days", "over 5 years"),
+            ("10457 business hours", "over 5 years"),
         ],
     )
     def test_what_is_no_sensible_wait_is_refused_with_the_reason(self, text: str, reason: str) -> None:
@@ -195,6 +202,40 @@ class TestReadingWindows:
         with pytest.raises(ValueError, match=re.escape(advice)):
             parse_business_hours(hours)
 
+    @pytest.mark.parametrize(
+        ("text", "day", "span"),
+        [
+            ("fri 16:00 - sat 20:00", 4, (960, 1440 + 1200)),
+            ("Friday 16:00–Saturday 20:00", 4, (960, 1440 + 1200)),
+            ("sun 00:00 - mon 00:00", 6, (0, 1440)),
+            ("sat 08:00 - sat 20:00", 5, (480, 1200)),
+        ],
+    )
+    def test_a_sabbath_is_a_stretch_of_each_week(self, text: str, day: int, span: tuple[int, int]) -> None:
+        window = parse_sabbath(text)
+        assert {number: spans for number, spans in enumerate(window.days) if spans} == {day: (span,)}
+        assert str(window) == text
+
+    @pytest.mark.parametrize(
+        ("text", "advice"),
+        [
+            ("16:00-20:00", "as in 'fri 16:00 - sat 20:00'"),
+            ("fri - sat", "as in 'fri 16:00 - sat 20:00'"),
+            ("fri 16:00 - sta 20:00", "did you mean 'sat'?"),
+            ("fri 16:00 - sat 25:00", "times go from 00:00 to 23:59"),
+            ("sat 20:00 - sat 08:00", "ends before it begins"),
+            ("sat 20:00 - fri 16:00", "is longer than three days; is it the other way round?"),
+        ],
+    )
+    def test_a_sabbath_that_makes_no_sense_is_met_with_what_to_write(self, text: str, advice: str) -> None:
+        with pytest.raises(ValueError, match=re.escape(advice)):
+            parse_sabbath(text)
+
+    @pytest.mark.parametrize("text", ["10", "10am", "24:00", "10:60", ""])
+    def test_what_no_clock_shows_is_no_time_of_day(self, text: str) -> None:
+        with pytest.raises(ValueError, match="clock"):
+            parse_clock(text)
+
 
 class TestHolidays:
     @pytest.mark.parametrize(
@@ -263,6 +304,20 @@ class TestHolidays:
         monday = date(2026, 5, 11)
         week = [NEW_YORK.is_business_day(monday + timedelta(days=n)) for n in range(7)]
         assert week == [True, True, True, True, True, False, False]
+
+    @pytest.mark.parametrize(
+        ("country", "weekend"),
+        [("IL", {4, 5}), ("SA", {4, 5}), ("EG", {4, 5}), ("AE", {5, 6}), ("US", {5, 6})],
+    )
+    def test_a_weekend_is_the_countrys_own(self, country: str, weekend: set[int]) -> None:
+        calendar = Calendar(ZoneInfo("UTC"), SHOP.business_hours, country)
+        monday = date(2026, 2, 9)  # a week without holidays in all of them
+        days = [monday + timedelta(days=n) for n in range(7)]
+        assert {day.weekday() for day in days if not calendar.is_business_day(day)} == weekend
+
+    def test_a_weekend_that_was_another_once_is_the_one_of_its_time(self) -> None:
+        emirates = Calendar(ZoneInfo("Asia/Dubai"), country="AE")
+        assert [emirates.is_business_day(date(year, 2, 5)) for year in (2021, 2027)] == [False, True], "both Fridays"
 
     def test_a_weekend_day_that_a_country_works_is_a_business_day(self) -> None:
         makeup_sunday = date(2024, 2, 4)  # worked before China's New Year week
@@ -375,6 +430,42 @@ class TestWaiting:
     def test_a_calendar_without_business_days_is_an_error_and_not_an_endless_search(self) -> None:
         with pytest.raises(ValueError, match="no business day within 400 days of 2026-05-15"):
             after(at(SHOP, "2026-05-15 10:00"), Duration(1, "business days"), Calendar(SHOP.zone, NEVER))
+
+    @pytest.mark.parametrize(
+        ("start", "hours", "end"),
+        [
+            ("2026-05-13 10:00", 4, "Wed 2026-05-13 14:00 +0300"),
+            ("2026-05-13 16:30", 4, "Thu 2026-05-14 11:30 +0300"),
+            ("2026-05-13 14:00", 4, "Thu 2026-05-14 09:00 +0300"),  # at closing time nobody is there any more
+            ("2026-05-13 22:00", 1, "Thu 2026-05-14 10:00 +0300"),
+            ("2026-05-15 12:00", 2, "Sun 2026-05-17 10:00 +0300"),  # Friday is short, Saturday is closed
+            ("2026-09-10 17:00", 6, "Mon 2026-09-14 10:00 +0300"),  # Rosh Hashanah, after a short Friday
+            ("2026-05-16 12:00", 0, "Sun 2026-05-17 09:00 +0300"),
+        ],
+    )
+    def test_business_hours_count_while_the_shop_is_open(self, start: str, hours: int, end: str) -> None:
+        assert shown(after(at(SHOP, start), Duration(hours, "business hours"), SHOP), SHOP) == end
+
+    @pytest.mark.parametrize(
+        ("start", "fold", "end"),
+        [
+            ("2026-03-27 00:30", 0, "Fri 2026-03-27 04:30 +0300"),  # 02:00 to 03:00 never was
+            ("2026-10-25 00:30", 0, "Sun 2026-10-25 02:30 +0200"),  # 01:00 to 02:00 was twice
+            ("2026-10-25 01:30", 1, "Sun 2026-10-25 04:30 +0200"),
+        ],
+    )
+    def test_business_hours_are_real_hours_while_the_clocks_change(self, start: str, fold: int, end: str) -> None:
+        night = Calendar(JERUSALEM.zone, parse_window("00:00-05:00"))
+        assert shown(after(at(night, start, fold), Duration(3, "business hours"), night), night) == end
+
+    def test_hours_that_are_named_twice_count_once(self) -> None:
+        calendar = Calendar(JERUSALEM.zone, parse_window("09:00-13:00, 12:00-14:00"))
+        end = after(at(calendar, "2026-05-13 12:30"), Duration(2, "business hours"), calendar)
+        assert shown(end, calendar) == "Thu 2026-05-14 09:30 +0300"
+
+    def test_where_no_business_hours_are_set_all_hours_are_counted(self) -> None:
+        start = at(JERUSALEM, "2026-05-16 22:00")
+        assert after(start, Duration(4, "business hours"), JERUSALEM) == start + timedelta(hours=4)
 
     def test_any_zone_may_go_in_and_utc_comes_out(self) -> None:
         start = datetime(2026, 5, 15, 10, tzinfo=ZoneInfo("America/New_York"))
@@ -552,14 +643,57 @@ class TestWhatAlwaysHolds:
         assert calendar.is_business_day(end)
         assert sum(calendar.is_business_day(day) for day in walked) == amount
 
+    @given(moments, st.integers(0, 60), windows, calendars)
+    def test_business_hours_end_while_the_shop_is_open_and_so_much_later(
+        self, start: datetime, amount: int, window: Window, calendar: Calendar
+    ) -> None:
+        calendar = replace(calendar, business_hours=window)
+        end = after(start, Duration(amount, "business hours"), calendar)
+        assert next_open(end, window, calendar) == end
+        assert _time_open(start, end, window, calendar) == timedelta(hours=amount)
+
+    @given(moments, moments, st.integers(0, 60), windows, calendars)
+    def test_who_starts_later_ends_business_hours_no_earlier(
+        self, one: datetime, other: datetime, amount: int, window: Window, calendar: Calendar
+    ) -> None:
+        calendar = replace(calendar, business_hours=window)
+        wait = Duration(amount, "business hours")
+        first, second = sorted((one, other))
+        assert after(first, wait, calendar) <= after(second, wait, calendar)
+
+    @given(moments, st.integers(0, 40), st.integers(0, 40), windows, calendars)
+    def test_some_business_hours_and_then_others_are_all_of_them_at_once(
+        self, start: datetime, some: int, others: int, window: Window, calendar: Calendar
+    ) -> None:
+        calendar = replace(calendar, business_hours=window)
+        then = after(
+            after(start, Duration(some, "business hours"), calendar), Duration(others, "business hours"), calendar
+        )
+        assert then == after(start, Duration(some + others, "business hours"), calendar)
+
     @given(st.builds(Duration, st.integers(0, 260), st.sampled_from(get_args(Unit))))
     def test_a_wait_survives_being_written_and_read(self, wait: Duration) -> None:
         assert parse_duration(str(wait)) == wait
 
-    @given(st.text(max_size=20), st.sampled_from([parse_duration, parse_window, parse_holidays]))
+    @given(
+        st.text(max_size=20),
+        st.sampled_from([parse_duration, parse_window, parse_holidays, parse_sabbath, parse_clock]),
+    )
     def test_any_text_is_read_or_refused_and_nothing_worse(self, text: str, parse: Callable[[str], object]) -> None:
         with suppress(ValueError):
             parse(text)
+
+
+def _time_open(start: datetime, end: datetime, window: Window, calendar: Calendar) -> timedelta:
+    """How much of the time from `start` to `end` a window is open, added up opening by opening."""
+    first = start.astimezone(calendar.zone).date() - timedelta(days=1)
+    last = start
+    total = timedelta(0)
+    for opens, closes in openings(window, calendar, first, (end - start).days + 4):
+        opens, closes = max(opens, last), min(closes, end)
+        if opens < closes:
+            total, last = total + (closes - opens), closes
+    return total
 
 
 def _clocks_change_around(wall: datetime) -> bool:
