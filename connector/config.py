@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from adapters.registry import ladders_of, platforms, settings_of
 from adapters.urls import is_loopback
 from connector.channel_keys import PLATFORM, ChannelConfig, check_opted_in, check_via, read_channels
+from connector.hour_keys import BUSINESS_HOURS, Holidays, Hours, Sabbath, Windows
 from connector.protection_keys import BrandKeys, Caps, Quiet, SoftOptIn, Unsubscribe, WebhookSecret
 from connector.reading import OTHERS_READ, Unfit, read_secret, read_text
 from rules.document import Document, Problem, parse
@@ -30,7 +31,7 @@ from rules.events import BY_PARCELS, Ladders, Rung, parse_rung
 from rules.layout import Brand
 from rules.locales import unknown_language
 from rules.protection import Protection, QuietTimes
-from rules.timing import Calendar, Duration, Window, parse_business_hours, parse_duration, parse_holidays
+from rules.timing import Calendar, Duration, Window, parse_duration
 from rules.validation import did_you_mean, known_version, validate_part
 
 Mode = Literal["live", "redirect", "dry"]
@@ -44,7 +45,9 @@ SHORTEST_SECRET = 6
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
-    """One store's settings. `settings` are the platform's own keys, as the adapter takes them."""
+    """One store's settings. `settings` are the platform's own keys, as the adapter takes them; `windows` are what rules
+    may call by name.
+    """
 
     id: str
     name: str
@@ -57,6 +60,7 @@ class StoreConfig:
     locale: str
     via: tuple[str, ...]
     calendar: Calendar
+    windows: Mapping[str, Window]
     ladders: Ladders
     keep_for: timedelta | None
     conversion_window: timedelta
@@ -180,15 +184,6 @@ def _shipped_rungs(value: object) -> tuple[Rung, ...]:
     return rungs
 
 
-def _hours(value: object) -> Window:
-    if not (isinstance(value, dict) and value):
-        raise ValueError('write days with their hours, as in { sun-thu: "09:00-18:00" }')
-    for names, times in value.items():
-        if not (isinstance(times, str) and times):
-            raise ValueError(f"{names}: write hours as in '09:00-18:00'; leave out a day on which you are closed")
-    return parse_business_hours({str(names): times for names, times in value.items()})
-
-
 def _language(code: str) -> str:
     if sentence := unknown_language(code):
         raise ValueError(sentence)
@@ -248,12 +243,6 @@ Zone = Annotated[
     BeforeValidator(lambda name: _zone(str(name))),
     WithJsonSchema({"type": "string", "examples": ["Asia/Jerusalem"]}),
 ]
-Hours = Annotated[
-    Window,
-    BeforeValidator(_hours),
-    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1}),
-]
-Holidays = Annotated[str, BeforeValidator(lambda text: parse_holidays(str(text)))]
 Via = Annotated[tuple[str, ...], BeforeValidator(_list_of_one), Field(min_length=1), _ONE_OR_MORE]
 Locale = Annotated[str, AfterValidator(_language)]
 
@@ -267,6 +256,8 @@ class _Keys(BaseModel):
     locale: Locale | None = None
     business_hours: Hours | None = None
     holidays: Holidays | None = None
+    windows: Windows | None = None
+    sabbath: Sabbath | None = None
     via: Via | None = None
     keep_for: Annotated[timedelta, BeforeValidator(_keep_for), _KEEP] | None = None
     conversion_window: Annotated[timedelta, BeforeValidator(_window), _SPAN] | None = None
@@ -411,6 +402,17 @@ def places(file: Path) -> tuple[tuple[str, ...], Path, Path]:
     return tuple(str(folder / pattern) for pattern in patterns if isinstance(pattern, str)), templates, presets
 
 
+def window_names(file: Path) -> set[str]:
+    """What a config file that has mistakes calls windows, for all stores or for one, as far as it can be read."""
+    document = read_document(file, [])
+    data = document.data if document is not None and isinstance(document.data, dict) else {}
+    stores = data.get("stores")
+    named = [
+        each.get("windows") for each in (data, *(stores if isinstance(stores, list) else ())) if isinstance(each, dict)
+    ]
+    return {BUSINESS_HOURS, *(str(name) for windows in named if isinstance(windows, dict) for name in windows)}
+
+
 def read_document(file: Path, problems: list[Problem]) -> Document | None:
     """Read and parse a YAML file; None, with `problems` appended, where it cannot be read."""
     name = shown(file)
@@ -538,7 +540,12 @@ def _store(
     )
     if own is None or settings is None:
         return None
+    ladders = Ladders(own.shipped_when, own.delivered_when)
     business_hours = own.business_hours or keys.business_hours
+    if business_hours is None and any(each.unit == "business hours" for each in ladders.assumes):
+        message = "business hours cannot be counted without 'business_hours': set them, or write business days"
+        problems.append(document.problem((*path, "delivered_when"), message))
+    windows = {**(keys.windows or {}), **(own.windows or {})}
     return StoreConfig(
         id=own.id,
         name=own.name or own.id,
@@ -551,9 +558,13 @@ def _store(
         locale=own.locale or keys.locale or "en",
         via=own.via or keys.via or (PLATFORM,),
         calendar=Calendar(
-            own.timezone or keys.timezone or ZoneInfo("UTC"), business_hours, own.holidays or keys.holidays
+            own.timezone or keys.timezone or ZoneInfo("UTC"),
+            business_hours,
+            own.holidays or keys.holidays,
+            own.sabbath or keys.sabbath,
         ),
-        ladders=Ladders(own.shipped_when, own.delivered_when),
+        windows=windows if business_hours is None else {**windows, BUSINESS_HOURS: business_hours},
+        ladders=ladders,
         keep_for=own.keep_for or keys.keep_for,
         conversion_window=own.conversion_window or keys.conversion_window or CONVERSION_WINDOW,
         brand=(own.brand or keys.brand or BrandKeys()).as_brand(),

@@ -12,18 +12,18 @@ from adapters.channels.registry import channels as every_channel
 from adapters.registry import platforms
 from connector.actions import known_actions, ways_of
 from connector.channel_keys import PLATFORM
-from connector.config import Config, StoreConfig, load_config, places, shown
+from connector.config import Config, StoreConfig, load_config, places, shown, window_names
 from connector.texts import Texts, read_texts
 from rules.document import Problem
 from rules.loader import load_rule, load_rules
 from rules.preset import merged
-from rules.protection import good_time
-from rules.rule import Rule, Step
+from rules.protection import good_time, silences_of
+from rules.rule import Rule, Step, durations
 from rules.timing import Window, parse_window
 from rules.validation import did_you_mean
 
 _ANY_HOURS = parse_window("00:00-24:00")
-"""Stands for business hours where the configuration is too wrong to tell them."""
+"""Stands for a window where the configuration is too wrong to tell its hours."""
 
 _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -52,7 +52,8 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
     problems: list[Problem] = []
     config = load_config(file, environ, problems)
     if config is None:
-        _load(read_texts(*places(file), problems), _ANY_HOURS, (PLATFORM, *every_channel()), problems)
+        windows = dict.fromkeys(window_names(file), _ANY_HOURS)
+        _load(read_texts(*places(file), problems), windows, (PLATFORM, *every_channel()), problems)
         return sorted(set(problems))
     for pattern in config.rule_files:
         if not glob.glob(pattern, recursive=True):
@@ -65,28 +66,24 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
 
 def compose(config: Config, texts: Texts, problems: list[Problem]) -> Loaded:
     """What these texts make of a config; it is whole only where there are no `problems`."""
-    by_hours: dict[Window | None, tuple[Rule, ...]] = {}
+    by_windows: dict[frozenset[tuple[str, Window]], tuple[Rule, ...]] = {}
+    rules: dict[str, tuple[Rule, ...]] = {}
     for store in config.stores:
-        hours = store.calendar.business_hours
-        if hours not in by_hours:
-            by_hours[hours] = _load(texts, hours, config.ways, problems)
+        windows = frozenset(store.windows.items())
+        if windows not in by_windows:
+            by_windows[windows] = _load(texts, store.windows, config.ways, problems)
+        rules[store.id] = tuple(rule for rule in by_windows[windows] if rule.platform in (None, store.platform))
         if not problems:
-            problems += _checks(config, store, _rules_for(store, by_hours))
+            problems += _checks(config, store, rules[store.id])
     templates = texts.templates
-    for name in {rule.preset for rules in by_hours.values() for rule in rules if rule.preset is not None}:
+    for name in {rule.preset for each in by_windows.values() for rule in each if rule.preset is not None}:
         templates = merged(texts.presets[name].messages, templates)
     return Loaded(
         config,
-        {store.id: _rules_for(store, by_hours) for store in config.stores},
+        rules,
         {name: {locale: each.text for locale, each in files.items()} for name, files in templates.items()},
         {name: {locale: each.file for locale, each in files.items()} for name, files in templates.items()},
     )
-
-
-def _rules_for(store: StoreConfig, by_hours: Mapping[Window | None, tuple[Rule, ...]]) -> tuple[Rule, ...]:
-    """The rules that act in this store, as they are for its business hours."""
-    rules = by_hours[store.calendar.business_hours]
-    return tuple(rule for rule in rules if rule.platform in (None, store.platform))
 
 
 def load_without_rules(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
@@ -98,13 +95,15 @@ def load_without_rules(file: Path, environ: Mapping[str, str]) -> Loaded | list[
     return Loaded(config, {store.id: () for store in config.stores}, {}, {})
 
 
-def _load(texts: Texts, hours: Window | None, channels: Collection[str], problems: list[Problem]) -> tuple[Rule, ...]:
-    """The rules as they are for stores with these business hours."""
+def _load(
+    texts: Texts, windows: Mapping[str, Window], channels: Collection[str], problems: list[Problem]
+) -> tuple[Rule, ...]:
+    """The rules as they are for stores with these windows."""
     rules, found = load_rules(
         texts.rules,
         actions={kind.name: kind.spec for kind in known_actions().values()},
         channels=channels,
-        windows=_windows(hours),
+        windows=windows,
         templates=texts.templates,
         templates_dir=texts.templates_dir,
         presets=texts.presets,
@@ -123,16 +122,11 @@ def recall(loaded: Loaded, store: StoreConfig, source: str) -> Rule | list[Probl
         source,
         actions={kind.name: kind.spec for kind in known_actions().values()},
         channels=loaded.config.ways,
-        windows=_windows(store.calendar.business_hours),
+        windows=store.windows,
         templates=loaded.templates,
     )
     problems = found if isinstance(found, list) else list(_checks(loaded.config, store, (found,)))
     return problems or found
-
-
-def _windows(hours: Window | None) -> dict[str, Window]:
-    """What rules may call by name."""
-    return {"business_hours": hours} if hours is not None else {}
 
 
 def _checks(config: Config, store: StoreConfig, rules: tuple[Rule, ...]) -> Iterator[Problem]:
@@ -151,6 +145,9 @@ def about(rule: Rule, sentence: str) -> Problem:
 
 def unmet(config: Config, store: StoreConfig, rule: Rule) -> Iterator[str]:
     """What a rule lacks in the configuration."""
+    counted = next((each for each in durations(rule) if each.unit == "business hours"), None)
+    if counted is not None and store.calendar.business_hours is None:
+        yield f"'{counted}' cannot be counted: set 'business_hours' in {shown(config.file)}"
     for step in rule.steps:
         yield from _unmet(config, store, step)
 
@@ -167,15 +164,7 @@ def _unmet(config: Config, store: StoreConfig, step: Step) -> Iterator[str]:
         by_mail = set(ways_of(action, store.via)) & {PLATFORM, "email"}
         if by_mail and getattr(action.spec, "purpose", None) == "marketing" and not config.protection.unsubscribe:
             yield f"marketing by mail needs a way to unsubscribe: set 'unsubscribe' in {here}"
-    quiet = config.protection.quiet
-    kept = [
-        (window, store.calendar.zone)
-        for window, concerned in (
-            (quiet.customers, any(action.to_customer for action in step.actions)),
-            (quiet.staff, any(action.to_staff for action in step.actions)),
-        )
-        if window is not None and concerned
-    ]
+    kept = silences_of(step, store.calendar, config.protection.quiet, store.calendar.zone)
     try:
         good_time(_ANY_TIME, step.send_between, store.calendar, *kept)
     except ValueError as error:

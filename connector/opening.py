@@ -219,7 +219,7 @@ def _keeps_other_hours(connection: sa.Connection, loaded: Loaded, store: StoreCo
 
 def mark_of_hours(loaded: Loaded, store: StoreConfig) -> str:
     """A mark of all in a configuration by which a store's follow-ups are timed: its hours, its ladders, quiet times."""
-    timing = (store.calendar, store.ladders, loaded.config.protection.quiet)
+    timing = (store.calendar, sorted(store.windows.items()), store.ladders, loaded.config.protection.quiet)
     return hashlib.sha256(repr(timing).encode()).hexdigest()
 
 
