@@ -87,6 +87,7 @@ class Predicate:
     wanted: str
     holds: Holds
     flips: tuple[Callable[[Scene], datetime | None], ...] = ()
+    spans: tuple[Duration, ...] = ()
 
 
 Group = tuple[Predicate, ...]
@@ -111,6 +112,12 @@ class Conditions:
         if self.none_of:
             parts.append(_negated(_any([_group_holds(group) for group in self.none_of])))
         object.__setattr__(self, "hold", _all(parts))
+
+    @property
+    def spans(self) -> Iterator[Duration]:
+        """All spans of time that are spoken of."""
+        for predicate in self.predicates():
+            yield from predicate.spans
 
     def explain(self, scene: Scene) -> Iterator[Check]:
         """Every condition with the value that it saw."""
@@ -152,9 +159,9 @@ def compile_conditions(
     )
 
 
-def compile_stop_if(spec: object, problems: list[ConditionProblem]) -> Conditions:
-    """`stop_if`: each `field: value` is a reason to stop by itself."""
-    return Conditions(none_of=tuple(_alternatives(spec, "stop_if", problems)))
+def compile_stop_if(spec: object, problems: list[ConditionProblem], key: str = "stop_if") -> Conditions:
+    """`stop_if`, and what is written like it: each `field: value` is a reason to stop by itself."""
+    return Conditions(none_of=tuple(_alternatives(spec, key, problems)))
 
 
 def _alternatives(spec: object, key: str, problems: list[ConditionProblem]) -> Iterator[Group]:
@@ -215,16 +222,19 @@ Test = Callable[[Any], bool]
 
 
 class _Wanted(NamedTuple):
-    """What is wanted of a field, compiled; how it reads; and when it may come true or end by time alone."""
+    """What is wanted of a field, compiled; how it reads; when it may come true or end by time alone; and what spans of
+    time it speaks of.
+    """
 
     holds: Holds
     reads: str
     flips: tuple[Callable[[Scene], datetime | None], ...] = ()
+    spans: tuple[Duration, ...] = ()
 
 
 def _predicate(field: Field, spec: object) -> Predicate:
     wanted = _wanted(field, spec)
-    return Predicate(field, wanted.reads, wanted.holds, wanted.flips)
+    return Predicate(field, wanted.reads, wanted.holds, wanted.flips, wanted.spans)
 
 
 def _wanted(field: Field, spec: object) -> _Wanted:
@@ -260,7 +270,7 @@ def _operators(field: Field, spec: Mapping[object, object]) -> _Wanted:
     for name, operand in spec.items():
         if name == "not":
             wanted = _wanted(field, operand)
-            parts.append(_Wanted(_negated(wanted.holds), f"not {wanted.reads}", wanted.flips))
+            parts.append(_Wanted(_negated(wanted.holds), f"not {wanted.reads}", wanted.flips, wanted.spans))
         elif name in _AGES:
             ages.append(_age(field, str(name), operand))
         elif isinstance(name, str) and name in _OPERATORS:
@@ -272,7 +282,8 @@ def _operators(field: Field, spec: Mapping[object, object]) -> _Wanted:
     if ages:
         parts.append(_of_age(field, ages))
     reads = ", ".join(f"{str(name).replace('_', ' ')} {_shown(operand)}" for name, operand in spec.items())
-    return _Wanted(_all([part.holds for part in parts]), reads, tuple(flip for part in parts for flip in part.flips))
+    flips = tuple(flip for part in parts for flip in part.flips)
+    return _Wanted(_all([part.holds for part in parts]), reads, flips, tuple(chain(*(part.spans for part in parts))))
 
 
 def _shown(spec: object) -> str:
@@ -388,7 +399,7 @@ def _of_age(field: Field, ages: Sequence[_Age]) -> _Wanted:
             if isinstance(value, datetime):
                 yield [after(value, age.span, scene.calendar) for age in ages]
 
-    return _Wanted(holds, "", (flips,))
+    return _Wanted(holds, "", (flips,), tuple(age.span for age in ages))
 
 
 def _a(kind: Kind) -> str:

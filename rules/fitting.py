@@ -1,7 +1,7 @@
 """Steps for which caps, hours and `expires_after` leave no moment.
 
 Pure, and only what is sure: quiet times, which differ from customer to customer, are not looked at, nor is a step of
-which nobody can say how late it may be done.
+which nobody can say how late it may be done, or how long its wait is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import NamedTuple
 from rules.planner import expiry_of
 from rules.protection import PAUSE, Cap
 from rules.rule import Rule, Step
-from rules.timing import ABSOLUTE, ONE_DAY, Calendar, Duration, after, next_open, openings
+from rules.timing import ABSOLUTE, ONE_DAY, Calendar, after, next_open, openings
+from rules.waits import DaysBefore, PerUnit, StepWait, Until, over_by_clock
 
 _CURE = "let it wait longer, or expire later"
 _CLOCK_CHANGE = timedelta(hours=1)
@@ -94,18 +95,25 @@ def _held_back(rule: Rule, step: Step, limit: _Limit) -> str | None:
 def _longest_between(rule: Rule, step: Step) -> timedelta:
     """How long after the step before it this one is done at the latest."""
     expiry = expiry_of(rule, step)
-    return _FOREVER if expiry is None else _longest(expiry) + (_longest(step.wait) if step.wait else timedelta(0))
+    return _FOREVER if expiry is None else _longest(expiry) + _longest(step.wait)
 
 
-def _longest(span: Duration) -> timedelta:
-    """The longest that a span can be; business days may have any number of holidays between them."""
-    match span.unit:
+def _longest(wait: StepWait | None) -> timedelta:
+    """The longest that a wait can be; business days may have any number of holidays between them."""
+    match wait:
+        case None:
+            return timedelta(0)
+        case Until():
+            return ONE_DAY + _CLOCK_CHANGE
+        case PerUnit() | DaysBefore():
+            return _FOREVER
+    match wait.unit:
         case "days" | "weeks":
-            return span.amount * (7 if span.unit == "weeks" else 1) * ONE_DAY + _CLOCK_CHANGE
-        case "business days":
+            return wait.amount * (7 if wait.unit == "weeks" else 1) * ONE_DAY + _CLOCK_CHANGE
+        case "business days" | "business hours":
             return _FOREVER
         case unit:
-            return span.amount * ABSOLUTE[unit]
+            return wait.amount * ABSOLUTE[unit]
 
 
 # Windows ------------------------------------------------------------------------------------------------------
@@ -115,10 +123,10 @@ def _is_shut_out(rule: Rule, step: Step, calendar: Calendar) -> bool:
     """Whether a step is always too late for its window, whenever within its own the step before was done."""
     before = rule.steps[step.position - 2].send_between if step.position > 1 else None
     expiry = expiry_of(rule, step)
-    if before is None or step.send_between is None or expiry is None:
+    if before is None or step.send_between is None or expiry is None or isinstance(step.wait, PerUnit | DaysBefore):
         return False
     for opens, closes in openings(before, calendar, _BEGIN, _DAYS):
-        first, last = (after(each, step.wait, calendar) if step.wait else each for each in (opens, closes))
+        first, last = (over_by_clock(step.wait, each, calendar) for each in (opens, closes))
         if next_open(first, step.send_between, calendar) <= after(last, expiry, calendar):
             return False
     return True

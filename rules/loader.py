@@ -16,15 +16,29 @@ from msgspec import Struct
 
 from rules.conditions import ConditionProblem, Conditions, compile_conditions, compile_stop_if
 from rules.document import Document, Path, Problem, parse
+from rules.events import PARCEL_TRIGGERS
 from rules.filling import never_filled
 from rules.inputs import INPUT_KINDS, Given, told_types
 from rules.preset import Messages, Preset, PresetFiles, TextFile, examples, fill_in, merged, read_preset, use
 from rules.rule import Action, Rule, Step
-from rules.schema import ActionSpec, Mark, RuleFile, RuleSpec, StepSpec, marked
+from rules.schema import (
+    WAITS,
+    ActionSpec,
+    DaysBeforeSpec,
+    Mark,
+    PerUnitSpec,
+    RuleFile,
+    RuleSpec,
+    StepSpec,
+    UntilSpec,
+    as_duration,
+    marked,
+)
 from rules.template_check import check_message, check_text, goes_by_whatsapp
 from rules.template_language import PROVIDED
 from rules.timing import Window, parse_window
 from rules.validation import did_you_mean, validate, validate_part
+from rules.waits import DaysBefore, PerUnit, StepWait, Until, why_not_here
 
 Templates = Mapping[str, Mapping[str, str]]
 """The text of each Markdown template, by its name and then by its locale."""
@@ -269,12 +283,14 @@ def _rule(written: _Written, known: _Known) -> Rule | None:
     if not isinstance(data, dict):
         return None
     _refuse_empty(draft, path, data)
-    conditions, stop_if = _conditions(draft, path, data)
+    conditions, stop_if, hold_while = _conditions(draft, path, data)
     if spec is not None:
         _refuse_empty_fields(draft, path, data, spec.trigger.text)
     steps = _steps(draft, path, data)
     if spec is not None and spec.once_per == "occurrence" and not spec.trigger.comes_round:
         draft.problem((*path, "once_per"), "only a schedule comes round: 'occurrence' goes with no other trigger")
+    if spec is not None:
+        _check_waits(draft, path, spec, steps)
     if spec is None or len(problems) > before:
         return None
     return Rule(
@@ -286,6 +302,7 @@ def _rule(written: _Written, known: _Known) -> Rule | None:
         steps=steps,
         conditions=conditions,
         stop_if=stop_if,
+        hold_while=hold_while,
         once_per=spec.subject,
         enabled=spec.enabled,
         cooldown=spec.cooldown,
@@ -319,14 +336,16 @@ def _refuse_empty(draft: _Draft, path: Path, data: Mapping[str, object]) -> None
             draft.problem((*path, name), f"'{name}' is empty; give it a value or leave it out", key=True)
 
 
-def _conditions(draft: _Draft, path: Path, data: Mapping[str, object]) -> tuple[Conditions, Conditions]:
+def _conditions(draft: _Draft, path: Path, data: Mapping[str, object]) -> tuple[Conditions, Conditions, Conditions]:
+    """What must hold, what ends the follow-up, and what holds it up."""
     mistakes: list[ConditionProblem] = []
     conditions = compile_conditions(data.get("conditions"), data.get("any_of"), data.get("none_of"), mistakes)
     stop_if = compile_stop_if(data.get("stop_if"), mistakes)
+    hold_while = compile_stop_if(data.get("hold_while"), mistakes, "hold_while")
     for where, message in mistakes:
         mark = draft.document.mark((*path, *where), key=True)
         draft.known.problems.append(draft.document.problem_at(mark, (*path, *where), message))
-    return conditions, stop_if
+    return conditions, stop_if, hold_while
 
 
 def _refuse_empty_fields(draft: _Draft, path: Path, data: Mapping[str, object], trigger: str) -> None:
@@ -338,7 +357,7 @@ def _refuse_empty_fields(draft: _Draft, path: Path, data: Mapping[str, object], 
 
 def _groups(data: Mapping[str, object]) -> Iterator[tuple[Path, Mapping[str, object]]]:
     """The rule's conditions as they are written, a mapping at a time."""
-    for key in ("conditions", "any_of", "none_of", "stop_if"):
+    for key in ("conditions", "any_of", "none_of", "stop_if", "hold_while"):
         written = data.get(key)
         if isinstance(written, dict):
             yield (key,), written
@@ -382,14 +401,72 @@ def _refuse_twins(draft: _Draft, path: Path, steps: Sequence[Step]) -> None:
 
 
 def _step(draft: _Draft, path: Path, data: dict[str, object], position: int) -> Step | None:
-    """A step, whose own keys have been checked, with its window and its actions; None if a key was wrong."""
+    """A step, whose own keys have been checked, with its wait, window and actions; None if a key was wrong."""
     actions = [_action(draft, (*path, "actions", index), entry) for index, entry in _entries(data, "actions")]
+    wait = _wait(draft, (*path, "wait"), data.get("wait"))
     window = _window(draft, path, data.get("send_between"))
     spec = validate_part(draft.document, path, data, StepSpec, [])
     if spec is None:
         return None
     right = tuple(action for action in actions if action is not None)
-    return Step(spec.id or str(position), position, spec.wait, window, right)
+    return Step(spec.id or str(position), position, wait, window, right)
+
+
+def _wait(draft: _Draft, path: Path, written: object) -> StepWait | None:
+    """`wait`: a duration, or a mapping that says what is waited for."""
+    if isinstance(written, dict):
+        return _reckoned_wait(draft, path, written)
+    if written is None:
+        return None
+    try:
+        return as_duration(written)
+    except ValueError as error:
+        draft.problem(path, str(error))
+        return None
+
+
+def _reckoned_wait(draft: _Draft, path: Path, written: dict[str, object]) -> StepWait | None:
+    key = next((name for name in WAITS if name in written), None)
+    if key is None:
+        draft.problem(path, _no_wait(written))
+        return None
+    others = {name for model in WAITS.values() for name in model.model_fields} - WAITS[key].model_fields.keys()
+    mixed = others & written.keys()
+    for name in mixed:
+        draft.problem((*path, name), f"'{name}' does not go with '{key}'; write one or the other", key=True)
+    right = {name: value for name, value in written.items() if name not in others}
+    spec = validate_part(draft.document, path, right, WAITS[key], draft.known.problems)
+    if mixed:
+        return None
+    match spec:
+        case PerUnitSpec(per_unit=per_unit, minus=minus):
+            return PerUnit(per_unit, minus)
+        case UntilSpec(until=until):
+            return Until(until)
+        case DaysBeforeSpec(days_before=field, days=days, until=until):
+            return DaysBefore(field, days, until)
+    return None
+
+
+def _no_wait(written: Mapping[str, object]) -> str:
+    for name in written:
+        if name in ("minus", "days"):
+            return f"'{'per_unit' if name == 'minus' else 'days_before'}' is missing beside '{name}'"
+        if hint := did_you_mean(name, WAITS):
+            return f"there is no key '{name}'{hint}"
+    return f"write a duration, such as '4 hours', or one of {', '.join(WAITS)}"
+
+
+def _check_waits(draft: _Draft, path: Path, spec: RuleSpec, steps: Sequence[Step]) -> None:
+    """A wait that is reckoned from a line or a parcel needs a rule that is about one."""
+    of_parcel = spec.subject == "shipment" or spec.trigger.text in PARCEL_TRIGGERS
+    for step in steps:
+        why_not = why_not_here(step.wait, of_item=spec.subject == "line_item", of_parcel=of_parcel)
+        if why_not is None and isinstance(step.wait, DaysBefore):
+            why_not = never_filled(step.wait.field, spec.trigger.text)
+        if why_not is not None:
+            where = (*path, "wait") if spec.steps is None else (*path, "steps", step.position - 1, "wait")
+            draft.problem(where, why_not)
 
 
 def _window(draft: _Draft, path: Path, written: object) -> Window | None:

@@ -25,7 +25,7 @@ def looks_at(rule: Rule, fields: Collection[str], templates: Mapping[str, Mappin
 
 def decides_by(rule: Rule, fields: Collection[str]) -> bool:
     """Whether any of these fields decides what the rule does."""
-    every = (each for conditions in (rule.conditions, rule.stop_if) for each in conditions.predicates())
+    every = (each for conditions in rule.asked for each in conditions.predicates())
     return any(predicate.field.name in fields for predicate in every)
 
 

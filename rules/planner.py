@@ -36,6 +36,7 @@ from rules.protection import QuietTimes, good_time_of
 from rules.rule import Rule, Step
 from rules.timing import Calendar, Duration, after
 from rules.triggers import About
+from rules.waits import over_at
 
 State = Literal["pending", "done", "skipped", "held", "failed", "unknown"]
 
@@ -129,7 +130,8 @@ class Subject:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A step that ought to happen: its actions, not before `due_at`, not after `expires_at` (UTC). Its wait is over at
-    `ripe_at`; from there to `due_at` it is moved by the hours that its rule keeps, and by quiet times.
+    `ripe_at`; from there to `due_at` it is moved by the hours that its rule keeps, and by quiet times. While it says
+    `waits_while` what, it is not to be done.
     """
 
     rule: Rule
@@ -140,6 +142,7 @@ class Wanted:
     expires_at: datetime | None
     backfilled: bool
     ripe_at: datetime
+    waits_while: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,20 +318,22 @@ def _verdict(
     if obstacle is not None:
         checks += obstacle.checks
         if thorough and event is not None:
-            checks += [*rule.conditions.explain(scene), *rule.stop_if.explain(scene)]
+            checks += [check for part in rule.asked for check in part.explain(scene)]
         return Verdict(rule, subject, obstacle.reason, tuple(checks), ask_at=ask_at)
     holds = rule.conditions.hold(scene) and rule.stop_if.hold(scene)
-    ask_at = _soonest(ask_at, rule.conditions.flips_at(scene), rule.stop_if.flips_at(scene))
+    ask_at = _soonest(ask_at, *(part.flips_at(scene) for part in rule.asked))
     if thorough or not holds:
-        checks += [*rule.conditions.explain(scene), *rule.stop_if.explain(scene)]
+        checks += [check for part in rule.asked for check in part.explain(scene)]
     if not holds:
         reason = _in_words(next(check for check in checks if not check.held))
         return Verdict(rule, subject, reason, tuple(checks), ask_at=ask_at)
     assert event is not None  # it would have been an obstacle
-    wanted = _wanted(active, subject, event, progress, facts, entries)
+    wanted = _wanted(active, subject, event, progress, facts, entries, scene)
+    if isinstance(wanted, str):
+        return Verdict(rule, subject, wanted, tuple(checks), ask_at=ask_at)
     if progress.began_at is None and is_held_out(rule.holdout, active.first_id or rule.id, facts.person):
         return Verdict(rule, subject, why_held_out(rule.holdout), tuple(checks), ask_at=ask_at, held_out=wanted)
-    return Verdict(rule, subject, "wanted", tuple(checks), wanted, ask_at)
+    return Verdict(rule, subject, wanted.waits_while or "wanted", tuple(checks), wanted, ask_at)
 
 
 class _Obstacle(NamedTuple):
@@ -512,19 +517,36 @@ def _is_settled(deed: Deed) -> bool:
 
 
 def _wanted(
-    active: Active, subject: Subject, event: Event, progress: _Progress, facts: Facts, entries: Entries
-) -> Wanted:
-    """The next step, with its times."""
+    active: Active,
+    subject: Subject,
+    event: Event,
+    progress: _Progress,
+    facts: Facts,
+    entries: Entries,
+    scene: Scene,
+) -> Wanted | str:
+    """The next step, with its times; or why nothing tells when it would be due."""
     rule, step = active.rule, progress.step
     assert step is not None  # its absence would have been an obstacle
     start = _start(subject, event, progress, entries)
-    due = after(start, step.wait, facts.calendar) if step.wait is not None else start
+    due = over_at(step.wait, start, scene)
+    if isinstance(due, str):
+        return due
     backfilled = is_backfilled(active, event, facts.calendar)
     late_from = max(due, active.since) if backfilled else due
     expiry = expiry_of(rule, step)
     expires_at = after(late_from, expiry, facts.calendar) if expiry is not None else None
     due_at = good_time_of(step, facts.order, due, facts.calendar, facts.quiet)
-    return Wanted(rule, subject, step, event, due_at, expires_at, backfilled, ripe_at=due)
+    waits = _waits_while(rule, scene)
+    return Wanted(rule, subject, step, event, due_at, expires_at, backfilled, ripe_at=due, waits_while=waits)
+
+
+def _waits_while(rule: Rule, scene: Scene) -> str | None:
+    """What holds the next step up, in words; None if nothing does."""
+    for group in rule.hold_while.none_of:
+        if all(each.holds(scene) for each in group):
+            return "waits while " + " and ".join(f"{each.field.name} is {each.wanted}" for each in group)
+    return None
 
 
 def expiry_of(rule: Rule, step: Step) -> Duration | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -13,6 +13,9 @@ from rules.conditions import Conditions
 from rules.inputs import Given
 from rules.timing import Duration, Window
 from rules.triggers import Conclusion
+from rules.waits import StepWait, spans_of
+
+NO_CONDITIONS = Conditions()
 
 OncePer = Literal["order", "customer", "shipment", "line_item", "occurrence"]
 InFlight = Literal["follow", "keep"]
@@ -37,7 +40,7 @@ class Step:
 
     id: str
     position: int
-    wait: Duration | None
+    wait: StepWait | None
     send_between: Window | None
     actions: tuple[Action, ...]
 
@@ -47,6 +50,7 @@ class Rule:
     """A follow-up rule. `trigger` is an event kind (`order.delivered`, `order.status:packed`), or reads as the one that
     is `concluded` (`customer.nth_order: 3`). `platform` is the only one in whose stores it acts; None for all.
 
+    Where `stop_if` does not hold, the follow-up ends; where `hold_while` does not, its next step waits.
     `backfill` is how far back from being switched on the rule may reach (True: without limit).
     Of messages that are due at the same time, those of a higher `priority` go first; an `urgent` rule's need not keep
     an hour's distance. `holdout` is the share of its people who get nothing, for comparison. `in_flight` says whether
@@ -62,6 +66,7 @@ class Rule:
     steps: tuple[Step, ...]
     conditions: Conditions
     stop_if: Conditions
+    hold_while: Conditions = NO_CONDITIONS
     once_per: OncePer = "order"
     concluded: Conclusion | None = None
     platform: str | None = None
@@ -80,3 +85,20 @@ class Rule:
     version: str = ""
     source: str = ""
     where: str = ""
+
+    @property
+    def asked(self) -> tuple[Conditions, ...]:
+        """All that it asks of an order."""
+        return (self.conditions, self.stop_if, self.hold_while)
+
+
+def durations(rule: Rule) -> Iterator[Duration]:
+    """All spans of time that a rule speaks of."""
+    for conditions in rule.asked:
+        yield from conditions.spans
+    for step in rule.steps:
+        yield from spans_of(step.wait)
+        for action in step.actions:
+            yield from (value for _, value in action.spec if isinstance(value, Duration))
+    others = (rule.cooldown, rule.expires_after, rule.backfill, rule.concluded and rule.concluded.argument)
+    yield from (each for each in others if isinstance(each, Duration))

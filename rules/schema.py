@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import time
 from enum import Enum
 from fractions import Fraction
 from functools import partial
@@ -31,14 +32,16 @@ from rules.document import Path
 from rules.events import PARCEL_TRIGGERS, STATUS, TRIGGERS
 from rules.holdout import parse_share
 from rules.rule import InFlight, OncePer
-from rules.timing import Duration, parse_duration
+from rules.timing import LONGEST_DAYS, Duration, parse_clock, parse_duration
 from rules.triggers import Conclusion, concluded_triggers
 from rules.validation import did_you_mean, known_version
+from rules.waits import check_date
 
 # --- values -----------------------------------------------------------------------------------------
 
 
-def _duration(value: object) -> Duration:
+def as_duration(value: object) -> Duration:
+    """A duration as written. Raises ValueError with what to write instead."""
     if isinstance(value, Duration):
         return value
     if isinstance(value, bool) or not isinstance(value, int | str):
@@ -49,7 +52,17 @@ def _duration(value: object) -> Duration:
 def _backfill(value: object) -> Duration | Literal[True] | None:
     if isinstance(value, bool):
         return True if value else None
-    return _duration(value)
+    return as_duration(value)
+
+
+def _clock(value: object) -> time:
+    return value if isinstance(value, time) else parse_clock(str(value))
+
+
+def _by_the_calendar(duration: Duration) -> Duration:
+    if duration.unit.startswith("business"):
+        raise ValueError(f"'{duration}' cannot be taken off: write days, or hours")
+    return duration
 
 
 SLUG = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*")
@@ -158,11 +171,18 @@ _DURATION_SCHEMA = {
 
 Span = Annotated[
     Duration,
-    PlainValidator(_duration),
+    PlainValidator(as_duration),
     PlainSerializer(str, when_used="json"),
     WithJsonSchema(_DURATION_SCHEMA),
 ]
 """A duration, written as `4 hours`."""
+
+Clock = Annotated[
+    time,
+    PlainValidator(_clock),
+    WithJsonSchema({"type": "string", "pattern": "^ *[0-9]{1,2}:[0-9]{2} *$", "examples": ["10:00"]}),
+]
+"""A time of day, written as `10:00`."""
 
 Text = Annotated[str, Field(min_length=1), Mark.TEXT]
 """A Jinja2 text that people will read."""
@@ -210,6 +230,35 @@ class ActionSpec(Strict):
     to_staff: ClassVar[bool] = False
 
 
+class PerUnitSpec(Strict):
+    """Until the pieces of a line are used up."""
+
+    per_unit: Span = Field(description="How long one piece lasts.")
+    minus: Annotated[Span, AfterValidator(_by_the_calendar)] | None = Field(None, description="How long before that.")
+
+
+class UntilSpec(Strict):
+    """Until a time of day."""
+
+    until: Clock = Field(description="The time that the store's clock shows.")
+
+
+class DaysBeforeSpec(Strict):
+    """Until some days before a date."""
+
+    days_before: Annotated[str, AfterValidator(check_date)] = Field(description="A time of the order, or the parcel.")
+    days: int = Field(ge=0, le=LONGEST_DAYS, description="How many days before it.")
+    until: Clock | None = Field(None, description="At which time on that day; unless told, at the date's own.")
+
+
+WAITS: Mapping[str, type[PerUnitSpec | UntilSpec | DaysBeforeSpec]] = {
+    "per_unit": PerUnitSpec,
+    "days_before": DaysBeforeSpec,
+    "until": UntilSpec,
+}
+"""What `wait` may be but a duration, by the key that tells it from the others before it."""
+
+
 class StepSpec(Strict):
     """One of several steps."""
 
@@ -217,7 +266,7 @@ class StepSpec(Strict):
         None,
         description="A name that stays when steps move. Without one, a step goes by its position.",
     )
-    wait: Span | None = Field(None, description="How long after the step before; the first, after the trigger.")
+    wait: Any = Field(None, description="How long after the step before; the first, after the trigger.")
     send_between: str | None = Field(
         None, description="When it may happen: 09:00-18:00, or a name such as business_hours."
     )
@@ -227,7 +276,7 @@ class StepSpec(Strict):
 class RuleSpec(Strict):
     """One follow-up rule."""
 
-    # Conditions, steps and actions are checked by themselves: one mistake must not hide the next.
+    # Conditions, waits, steps and actions are checked by themselves: one mistake must not hide the next.
 
     id: Slug = Field(description="The rule's identity. What was done is remembered by it, so it should not change.")
     name: str | None = Field(None, description="What the rule is called where people see it.")
@@ -239,7 +288,7 @@ class RuleSpec(Strict):
         description="What the rule acts once for: the order, unless its trigger is a shipment's or a customer's. "
         "occurrence: each time that a schedule comes round.",
     )
-    wait: Span | None = Field(None, description="How long after the trigger.")
+    wait: Any = Field(None, description="How long after the trigger.")
     send_between: str | None = Field(
         None, description="When it may happen: 09:00-18:00, or a name such as business_hours."
     )
@@ -247,6 +296,7 @@ class RuleSpec(Strict):
     any_of: Any = Field(None, description="At least one of these must hold.")
     none_of: Any = Field(None, description="None of these may hold.")
     stop_if: Any = Field(None, description="Looked at again before every step; any of these ends the follow-up.")
+    hold_while: Any = Field(None, description="While any of these holds, the next step waits; then it goes on.")
     steps: list[Any] | None = Field(None, min_length=1, description="Several steps, one after the other.")
     actions: list[Any] | None = Field(None, min_length=1, description="What is done, in order, in a single step.")
     cooldown: Span | None = Field(None, description="How long the rule leaves the same customer alone afterwards.")
@@ -326,7 +376,13 @@ _EITHER_FORM = {
 
 def json_schema(actions: Mapping[str, type[ActionSpec]]) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a rule file with these actions, for editors."""
-    models: tuple[type[BaseModel], ...] = (RuleFile, RuleSpec, StepSpec, *dict.fromkeys(actions.values()))
+    models: tuple[type[BaseModel], ...] = (
+        RuleFile,
+        RuleSpec,
+        StepSpec,
+        *WAITS.values(),
+        *dict.fromkeys(actions.values()),
+    )
     _, generated = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
     definitions: dict[str, Any] = generated["$defs"]
     file, rule, step = (definitions.pop(name) for name in ("RuleFile", "RuleSpec", "StepSpec"))
@@ -334,10 +390,13 @@ def json_schema(actions: Mapping[str, type[ActionSpec]]) -> dict[str, Any]:
     acting = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/action"}}
     _refer(rule, "actions", acting)
     _refer(step, "actions", acting)
+    for owner in (rule, step):
+        waits = [{"$ref": f"#/$defs/{model.__name__}"} for model in WAITS.values()]
+        _refer(owner, "wait", {"anyOf": [_DURATION_SCHEMA, *waits]})
     _refer(rule, "steps", {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}})
     _refer(rule, "trigger", _trigger_schema())
     _refer(rule, "conditions", _CONDITIONS)
-    for name in ("any_of", "none_of", "stop_if"):
+    for name in ("any_of", "none_of", "stop_if", "hold_while"):
         _refer(rule, name, {"anyOf": [_CONDITIONS, {"type": "array", "items": _CONDITIONS}]})
     file["properties"]["rules"]["items"] = {"$ref": "#/$defs/rule"}
     definitions |= {

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import time
 from decimal import Decimal
 from textwrap import dedent
 from typing import Any, ClassVar, Literal, cast
@@ -18,9 +19,10 @@ from hypothesis import strategies as st
 from rules.document import Problem
 from rules.loader import load_rule, load_rules
 from rules.preset import Messages, TextFile
-from rules.rule import Rule
+from rules.rule import Rule, durations
 from rules.schema import ActionSpec, Channels, Span, TemplateName, Text
 from rules.timing import Duration, parse_window
+from rules.waits import DaysBefore, PerUnit, StepWait, Until
 
 
 class AddNote(ActionSpec):
@@ -464,3 +466,119 @@ def test_loading_rules_imports_none_of_the_heavy_libraries() -> None:
     program = f"import sys, rules.loader; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+# --- waits that are reckoned, and what holds a step up --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keys", "wait"),
+    [
+        (
+            "once_per: line_item\nwait: { per_unit: 30 days, minus: 5 days }",
+            PerUnit(Duration(30, "days"), Duration(5, "days")),
+        ),
+        ("once_per: line_item\nwait: { per_unit: 2 weeks }", PerUnit(Duration(2, "weeks"))),
+        ("wait: { until: 10:00 }", Until(time(10))),
+        ("wait: 4 business hours", Duration(4, "business hours")),
+        ("wait: { days_before: order.paid_at, days: 0 }", DaysBefore("order.paid_at", 0)),
+        (
+            "once_per: shipment\nwait: { days_before: shipment.estimated_delivery_at, days: 2, until: 9:30 }",
+            DaysBefore("shipment.estimated_delivery_at", 2, time(9, 30)),
+        ),
+    ],
+)
+def test_a_wait_may_be_reckoned(keys: str, wait: StepWait) -> None:
+    found = only(rule(f"{keys}\nactions: [ {{ add_note: Hello }} ]"))
+    assert found.steps[0].wait == wait
+    again = load_rule(
+        found.source, actions=ACTIONS, channels=("platform",), windows={"business_hours": HOURS}, templates=THANKS
+    )
+    assert isinstance(again, Rule)
+    assert (again.version, again.steps[0].wait) == (found.version, wait)
+
+
+@pytest.mark.parametrize(
+    ("wait", "told"),
+    [
+        ("›{ per_unti: 30 days }", "there is no key 'per_unti'; did you mean 'per_unit'?"),
+        ("›{ minus: 5 days }", "'per_unit' is missing beside 'minus'"),
+        ("›{ days: 5 }", "'days_before' is missing beside 'days'"),
+        ("›{ after: 5 days }", "write a duration, such as '4 hours', or one of per_unit, days_before, until"),
+        ("›{}", "write a duration, such as '4 hours', or one of per_unit, days_before, until"),
+        ("›[4 hours]", "write a duration, such as '4 hours'"),
+        ("›true", "write a duration, such as '4 hours'"),
+        ("{ per_unit: ›30 dasy }", "'30 dasy' is not a wait; did you mean '30 days'?"),
+        ("{ per_unit: 30 days, ›mins: 5 days }", "there is no key 'mins'; did you mean 'minus'?"),
+        ("{ per_unit: 30 days, minus: ›2 business days }", "'2 business days' cannot be taken off: write days"),
+        ("{ per_unit: 30 days, ›until: 10:00 }", "'until' does not go with 'per_unit'; write one or the other"),
+        ("{ until: ›10am }", "'10am' is not a time of day; write hours and minutes of a 24-hour clock"),
+        ("{ until: ›24:00 }", "'24:00' is a time that no clock shows"),
+        ("›{ days_before: order.paid_at }", "'days' is missing"),
+        ("{ days_before: order.paid_at, days: ›-1 }", "must be at least 0"),
+        ("{ days_before: order.paid_at, days: ›soon }", "expected a whole number"),
+        ("{ days_before: ›order.payd_at, days: 1 }", "no field 'order.payd_at'; did you mean 'order.paid_at'?"),
+        ("{ days_before: ›order.total, days: 1 }", "order.total is no time"),
+        ("{ days_before: ›refund.created_at, days: 1 }", "refund.created_at is no time of the order"),
+        ("›{ per_unit: 30 days }", "'per_unit' counts the pieces of one line of the order: add 'once_per: line_item'"),
+        (
+            "›{ days_before: shipment.estimated_delivery_at, days: 1 }",
+            "each with its shipment.estimated_delivery_at: add 'once_per: shipment' to the rule",
+        ),
+    ],
+)
+def test_a_wait_that_makes_no_sense_is_a_mistake_at_its_place(wait: str, told: str) -> None:
+    [problem] = problems_of(f"wait: {wait.replace('›', '')}\nactions: [ {{ add_note: Hello }} ]")
+    column = len("    wait: ") + wait.index("›") + 1
+    assert problem.startswith(f"rules/a.yaml:5:{column}: rule 'one', wait")
+    assert told in problem
+
+
+def test_a_wait_is_checked_in_each_of_several_steps() -> None:
+    steps = "steps:\n  - wait: { until: 10:00 }\n    actions: [ { add_note: a } ]"
+    [problem] = problems_of(f"{steps}\n  - wait: {{ per_unit: 1 day }}\n    actions: [ {{ add_note: b }} ]")
+    assert "steps.1.wait: 'per_unit' counts the pieces" in problem
+
+
+def test_a_parcels_own_trigger_has_a_parcel_to_count_from() -> None:
+    text = rule("wait: { days_before: shipment.estimated_delivery_at, days: 1 }\nactions: [ { add_note: Hello } ]")
+    assert only(text.replace("order.paid", "shipment.shipped")).once_per == "shipment"
+    assert only(text.replace("order.paid", "shipment.shipped\n    once_per: order")).once_per == "order"
+
+
+def test_hold_while_is_written_like_stop_if() -> None:
+    found = only(rule("hold_while: { order.tags: hold }\nactions: [ { add_note: Hello } ]"))
+    assert [predicate.field.name for (predicate,) in found.hold_while.none_of] == ["order.tags"]
+    without = only(rule("actions: [ { add_note: Hello } ]"))
+    assert without.hold_while.none_of == ()
+    assert found.version != without.version
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("{ order.tgas: hold }", "hold_while.order.tgas: there is no field 'order.tgas'; did you mean 'order.tags'?"),
+        ("[ { order.total: much } ]", "hold_while.0.order.total: order.total is a number"),
+        ("", "'hold_while' is empty"),
+        ("soon", "write conditions as 'field: value', one a line"),
+    ],
+)
+def test_a_mistake_in_hold_while_is_told_at_its_place(written: str, told: str) -> None:
+    [problem] = problems_of(f"hold_while: {written}\nactions: [ {{ add_note: Hello }} ]")
+    assert told in problem
+
+
+def test_every_span_of_time_in_a_rule_is_known() -> None:
+    found = only(
+        rule("""\
+        once_per: line_item
+        conditions: { order.paid_at: { older_than: 1 hour, not: { newer_than: 2 hours } } }
+        hold_while: { order.created_at: { newer_than: 3 hours } }
+        wait: { per_unit: 4 hours, minus: 5 hours }
+        cooldown: 6 hours
+        expires_after: 7 hours
+        backfill: 8 hours
+        actions: [ { create_coupon: { percent: 10, expires: 9 hours } } ]
+        """)
+    )
+    assert sorted(each.amount for each in durations(found)) == [1, 2, 3, 4, 5, 6, 7, 8, 9]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,8 @@ from rules.conditions import compile_conditions, compile_stop_if
 from rules.events import Event, Journal, Ladders, Sight, observe, parse_rung
 from rules.planner import Active, Deed, Facts, Plan, Verdict, Wanted, cooling_down, explain, plan, scene_of, subjects
 from rules.rule import Action, Rule, Step
-from rules.timing import Calendar, parse_duration, parse_window
+from rules.timing import Calendar, Duration, parse_duration, parse_window
+from rules.waits import DaysBefore, PerUnit, StepWait, Until
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)
 """A Monday, noon in Jerusalem."""
@@ -64,12 +65,16 @@ def parcel(id_: str, shipped_at: datetime | None = None) -> Shipment:
 
 
 def step(
-    position: int, wait: str | None, *actions: Action, send_between: str | None = None, id_: str | None = None
+    position: int,
+    wait: str | StepWait | None,
+    *actions: Action,
+    send_between: str | None = None,
+    id_: str | None = None,
 ) -> Step:
     return Step(
         id_ or str(position),
         position,
-        parse_duration(wait) if wait else None,
+        parse_duration(wait) if isinstance(wait, str) else wait,
         parse_window(send_between) if send_between else None,
         actions or (NOTE,),
     )
@@ -85,6 +90,7 @@ def rule(
     *its_steps: Step,
     conditions: object = None,
     stop_if: object = None,
+    hold_while: object = None,
     **changed: Any,
 ) -> Rule:
     for name in ("expires_after", "cooldown"):
@@ -100,6 +106,7 @@ def rule(
             "steps": its_steps or (step(1, "4 hours"),),
             "conditions": compile_conditions(conditions, None, None, []),
             "stop_if": compile_stop_if(stop_if, []),
+            "hold_while": compile_stop_if(hold_while, []),
             **changed,
         }
     )
@@ -202,6 +209,39 @@ def test_a_step_is_settled_when_its_last_action_is() -> None:
 
 def test_after_the_last_step_nothing_is_wanted() -> None:
     assert why_not(planned(rule(), deeds=[deed()])) == "all steps are settled"
+
+
+def test_a_wait_per_unit_counts_the_pieces_of_its_own_line() -> None:
+    seen = order(items=(item("1", "LENS-30"), msgspec.structs.replace(item("2", "LENS-90"), quantity=3)))
+    lasts = PerUnit(Duration(30, "days"), Duration(5, "days"))
+    made = planned(rule("order.placed", step(1, lasts), once_per="line_item"), seen)
+    assert [wanted.due_at - NOW for wanted in made.wanted] == [days(25), days(85)]
+
+
+def test_each_wait_until_an_hour_counts_from_the_step_before() -> None:
+    two = rule("order.placed", step(1, Until(time(15))), step(2, Until(time(15))))
+    assert the_one(planned(two)).due_at == NOW + hours(3)
+    assert the_one(planned(two, deeds=[deed(at=NOW + hours(3))])).due_at == NOW + hours(27)
+
+
+ARRIVES_SOON = rule(
+    "order.shipped", step(1, DaysBefore("shipment.estimated_delivery_at", 2, time(10))), once_per="shipment"
+)
+
+
+def estimated(date: datetime | None) -> Order:
+    return order(shipments=(Shipment(id="p1", shipped_at=NOW, estimated_delivery_at=date),))
+
+
+def test_a_date_that_moves_moves_the_follow_up() -> None:
+    assert the_one(planned(ARRIVES_SOON, estimated(NOW + days(6)))).due_at == NOW + days(4) - hours(2)
+    assert the_one(planned(ARRIVES_SOON, estimated(NOW + days(9)))).due_at == NOW + days(7) - hours(2)
+    assert the_one(planned(ARRIVES_SOON, estimated(NOW + days(1)))).due_at == NOW
+
+
+def test_without_the_date_nothing_is_wanted_and_it_says_so() -> None:
+    refusal = why_not(planned(ARRIVES_SOON, estimated(None)))
+    assert refusal == "shipment.estimated_delivery_at is missing, so nothing tells when it would be due"
 
 
 # Lateness -----------------------------------------------------------------------------------------------------
@@ -311,6 +351,45 @@ def test_stop_if_is_looked_at_before_every_step() -> None:
 def test_a_skipped_step_comes_to_life_again_when_its_conditions_do() -> None:
     wanted = the_one(planned(rule(), deeds=[deed("skipped", at=NOW + days(1))]))
     assert wanted.due_at == NOW + hours(4)
+
+
+def test_a_step_that_is_held_up_stays_wanted_and_says_what_it_waits_for() -> None:
+    patient = rule("order.placed", step(1, "4 hours", MESSAGE), hold_while={"order.tags": "hold"})
+    wanted = the_one(planned(patient, order(tags=("hold",)), now=NOW + hours(5)))
+    assert (wanted.waits_while, wanted.due_at) == ("waits while order.tags is hold", NOW + hours(4))
+    assert wanted.expires_at == NOW + hours(4) + days(7)
+    free = the_one(planned(patient, now=NOW + hours(5)))
+    assert (free.waits_while, free.due_at, free.expires_at) == (None, wanted.due_at, wanted.expires_at)
+
+
+def test_a_list_under_hold_while_names_what_has_to_be_so_at_once() -> None:
+    patient = rule(hold_while=[{"order.tags": "hold", "order.status": ["pending", "on-hold"]}, {"order.test": True}])
+    assert the_one(planned(patient, order(tags=("hold",)))).waits_while is None
+    waits = the_one(planned(patient, order("on-hold", tags=("hold",)))).waits_while
+    assert waits == "waits while order.tags is hold and order.status is any of pending, on-hold"
+    assert the_one(planned(patient, order(test=True))).waits_while == "waits while order.test is true"
+
+
+def test_what_ends_a_follow_up_ends_it_while_it_is_held_up() -> None:
+    patient = rule(hold_while={"order.tags": "hold"}, stop_if={"order.tags": "stop"})
+    refusal = why_not(planned(patient, order(tags=("hold", "stop"))))
+    assert refusal == "order.tags is hold, stop, wanted anything but stop"
+
+
+def test_a_hold_that_time_alone_ends_is_asked_about_again() -> None:
+    patient = rule(hold_while={"order.created_at": {"newer_than": "2 days"}})
+    made = planned(patient)
+    assert the_one(made).waits_while == "waits while order.created_at is newer than 2 days"
+    assert made.ask_at == NOW + days(2)
+    assert the_one(planned(patient, now=NOW + days(2))).waits_while is None
+
+
+def test_explaining_tells_what_holds_a_step_up() -> None:
+    patient = rule(hold_while={"order.tags": "hold"})
+    seen = order(tags=("hold",))
+    (verdict,) = explain(Facts(seen, PERSON, CALENDAR), look((NOW, seen)), [Active(patient, LONG_AGO)], NOW)
+    assert verdict.outcome == "waits while order.tags is hold"
+    assert [(check.field, check.held) for check in verdict.checks] == [("trigger", True), ("order.tags", False)]
 
 
 HELD_UP = rule("order.on_hold", *steps("1", "2"), conditions={"order.status": "on-hold"})

@@ -44,6 +44,7 @@ rules:
       - { order.source: shop }
       - { order.tags: vip }
     stop_if: { order.refunded_in_full: true }
+    hold_while: [ { order.tags: hold, order.status: processing } ]
     wait: 4 hours
     backfill: 30 days
     actions:
@@ -56,6 +57,12 @@ rules:
       - wait: 1 day
         id: first
         actions: [ { add_note: { text: Hello } } ]
+      - wait: { until: "10:00" }
+        actions: [ { add_note: Hello } ]
+      - wait: { per_unit: 30 days, minus: 5 days }
+        actions: [ { add_note: Hello } ]
+      - wait: { days_before: order.paid_at, days: 2, until: "10:00" }
+        actions: [ { add_note: Hello } ]
 """
 
 
@@ -82,6 +89,11 @@ def test_a_good_file_passes() -> None:
         ("order.status:ready-for-pickup", "order.status:Ready"),
         ("    wait: 4 hours", "    wiat: 4 hours"),
         ("wait: 4 hours", "wait: soon"),
+        ('{ until: "10:00" }', "{ until: soon }"),
+        ('{ until: "10:00" }', '{ until: "10:00", days: 2 }'),
+        ("per_unit: 30 days", "per_unti: 30 days"),
+        ("days: 2", "days: -2"),
+        ("order.tags: hold", "order.tgas: hold"),
         ("order.status: [", "order.statsu: ["),
         ("at_least: 50", "at_leest: 50"),
         ("add_note: Hello", "ad_note: Hello"),
