@@ -141,6 +141,7 @@ def _write_intent(connection: sa.Connection, made: Made, now: datetime) -> None:
         connection,
         [made.row.id],
         state="unknown",
+        held_for=None,
         at=now,
         reason="under way",
         channel=made.prepared.channel,

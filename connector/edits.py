@@ -68,20 +68,20 @@ class Change:
 
     @property
     def kind(self) -> str:
-        """`added`, `cancelled`, `moved`, or `changed`: at the same time, but not the same."""
+        """`added`, `cancelled`, `moved`, or `changed`: at the same time, but not the same, or held up meanwhile."""
         if self.after.state != "pending":
             return "cancelled"
         if self.before is None:
             return "added"
-        return "moved" if self.before.due_at != self.after.due_at else "changed"
+        return "moved" if self.before.meant_for != self.after.meant_for else "changed"
 
     @property
     def due_before(self) -> datetime | None:
-        return self.before.due_at if self.before is not None else None
+        return self.before.meant_for if self.before is not None else None
 
     @property
     def due_after(self) -> datetime | None:
-        return self.after.due_at if self.after.state == "pending" else None
+        return self.after.meant_for if self.after.state == "pending" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Outcome:
 
     def of(self, kind: str) -> list[Change]:
         """The changes of a kind, in the order in which they are due."""
-        return sorted((each for each in self.changes if each.kind == kind), key=lambda each: each.after.due_at)
+        return sorted((each for each in self.changes if each.kind == kind), key=lambda each: each.after.meant_for)
 
 
 # What was edited ----------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def _is_real(
     if change.kind != "changed" or before is None or active is None:
         return True
     will_be = _action(active.by(after.version), after)
-    if will_be is None or before.expires_at != after.expires_at:
+    if will_be is None or (before.expires_at, before.held_for) != (after.expires_at, after.held_for):
         return True
     texts = {name for _, name in marked(will_be.spec, Mark.TEMPLATE)}
     return _action(rules_before.get((before.rule, before.version)), before) != will_be or bool(texts & other_texts)

@@ -27,7 +27,7 @@ from connector.store.stores import Pause, StoreState
 from rules.conditions import Part
 from rules.events import Journal, Sight, assumed_delivery, next_lateness, observe
 from rules.planner import Active, Facts, Verdict, Wanted, cooling_down, explain, scene_of
-from rules.protection import Ledger, Outgoing, allowed
+from rules.protection import Ledger, Outgoing, allowed, is_sabbath
 from rules.rule import Action
 from rules.timing import next_open
 
@@ -36,7 +36,7 @@ _KEEP_AWAY = frozenset({"trigger", "switched on", "enabled", "order"})
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one rule makes of the order, or of a part of it: its verdict, its conditions, and what is recorded.
+    """What one rule makes of the order, or of a part of it: its verdict, what it asks, and what is recorded.
 
     `obstacles` are what would keep the wanted step from being done as things stand, in sentences.
     """
@@ -44,6 +44,7 @@ class Told:
     verdict: Verdict
     conditions: tuple[Part, ...]
     stop_if: tuple[Part, ...]
+    hold_while: tuple[Part, ...]
     rows: tuple[Followup, ...]
     obstacles: tuple[str, ...]
 
@@ -145,7 +146,7 @@ class _Look:
 def _told(look: _Look, verdict: Verdict, rows: Sequence[Followup]) -> Told:
     subject = verdict.subject
     if subject is None:
-        return Told(verdict, (), (), (), ())
+        return Told(verdict, (), (), (), (), ())
     scene = scene_of(look.facts, subject, look.journal, look.at)
     own = [row for row in rows if (row.rule, row.subject) == (verdict.rule.id, subject.key)]
     own = [row for row in own if row.order_id == look.facts.order.id]
@@ -153,6 +154,7 @@ def _told(look: _Look, verdict: Verdict, rows: Sequence[Followup]) -> Told:
         verdict,
         tuple(verdict.rule.conditions.parts(scene)),
         tuple(verdict.rule.stop_if.parts(scene)),
+        tuple(verdict.rule.hold_while.parts(scene)),
         tuple(sorted(own, key=lambda row: (row.position, row.action))),
         tuple(dict.fromkeys(_obstacles(look, verdict.wanted))) if verdict.wanted is not None else (),
     )
@@ -215,10 +217,12 @@ def moved_by(wanted: Wanted, shop: Shop) -> str | None:
     """What moved a step from where its wait is over, in words; None if nothing did."""
     if wanted.due_at == wanted.ripe_at:
         return None
-    hours = wanted.step.send_between
+    hours, sabbath = wanted.step.send_between, shop.calendar.sabbath
     opens = next_open(wanted.ripe_at, hours, shop.calendar)
     by = [f"send_between {hours}"] if opens != wanted.ripe_at else []
-    return " and ".join(by + (["quiet times"] if opens != wanted.due_at else []))
+    if opens != wanted.due_at:
+        by.append(f"the sabbath {sabbath}" if is_sabbath(opens, shop.calendar) else "quiet times")
+    return " and ".join(by)
 
 
 def _local(look: _Look, moment: datetime) -> str:
@@ -235,9 +239,7 @@ def _nexts(look: _Look, told: Sequence[Told]) -> Iterator[Next]:
         if (wanted := verdict.wanted) is not None:
             rows = each.of_step(wanted.step.id)
             if not any(row.state in ("held", "unknown") for row in rows):
-                due = max([wanted.due_at, *(row.due_at for row in rows if row.state == "pending")])
-                kinds = ", ".join(action.kind for action in wanted.step.actions)
-                yield Next(due, f"step {wanted.step.position} of {verdict.rule.id} ({kinds})", verdict.rule.id)
+                yield from _next_step(wanted, rows)
         if verdict.ask_at is not None:
             yield Next(
                 verdict.ask_at, f"{verdict.rule.id} is judged anew, as time alone may change it", verdict.rule.id
@@ -249,3 +251,15 @@ def _nexts(look: _Look, told: Sequence[Told]) -> Iterator[Next]:
     late = next_lateness(facts.order, look.at)
     if late is not None:
         yield Next(late, "a parcel is late, unless it arrives")
+
+
+def _next_step(wanted: Wanted, rows: Sequence[Followup]) -> Iterator[Next]:
+    """When a step will be done; of one that is held up, when it will be too late."""
+    step = f"step {wanted.step.position} of {wanted.rule.id}"
+    if wanted.waits_while is not None:
+        if wanted.expires_at is not None:
+            yield Next(wanted.expires_at, f"{step} expires, if it still {wanted.waits_while}", wanted.rule.id)
+        return
+    due = max([wanted.due_at, *(row.meant_for for row in rows if row.state == "pending")])
+    kinds = ", ".join(action.kind for action in wanted.step.actions)
+    yield Next(due, f"{step} ({kinds})", wanted.rule.id)

@@ -18,8 +18,8 @@ from connector.store.orders import Known
 from connector.store.suppressions import Listed
 from connector.wording import InWords, written_out
 from rules.history import History
-from rules.planner import Facts, cooling_down, plan
-from rules.protection import good_time_of
+from rules.planner import Facts, Wanted, cooling_down, plan
+from rules.protection import good_time_of, is_sabbath
 from rules.timing import next_open
 
 A_MOMENT = timedelta(seconds=1)
@@ -36,16 +36,20 @@ def judge(
     now: datetime,
 ) -> Judged | None:
     """The step of this action as it is wanted now, from its order and all that is known and recorded of it and its
-    person; None if it is wanted no more. `listed` knows who is on the suppression list.
+    person; None if it is wanted no more, or not yet. `listed` knows who is on the suppression list.
     """
     deeds = tuple([row.deed for row in recorded])
     facts = Facts(order, known.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet, history)
     rules = [active for active in shop.rules_now() if active.rule.id == first.rule]
     for wanted in plan(facts, known.journal, rules, now).wanted:
-        if (wanted.rule.id, wanted.subject.key, wanted.step.id) == first.of_step and wanted.due_at <= now:
+        if (wanted.rule.id, wanted.subject.key, wanted.step.id) == first.of_step and _is_due(wanted, now):
             unwritable = why_not_written_to(listed, shop.id, shop.secret, known)
             return Judged(facts, known.journal, wanted, recorded, unwritable)
     return None
+
+
+def _is_due(wanted: Wanted, now: datetime) -> bool:
+    return wanted.due_at <= now and wanted.waits_while is None
 
 
 def admitted(
@@ -92,6 +96,8 @@ def _why_later(shop: Shop, judged: Judged, due: datetime, good_time: datetime) -
     window = judged.wanted.step.send_between
     if next_open(due, window, shop.calendar) > due:
         return f"it is outside {window}"
+    if is_sabbath(due, shop.calendar) and good_time > due:
+        return f"it is within {shop.calendar.sabbath}"
     return "these are quiet times" if good_time > due else "not all of its step is due yet"
 
 

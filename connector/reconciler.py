@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from adapters.model import Order
-from connector.store.followups import HOLDOUT, Followup
+from connector.store.followups import HOLD_WHILE, HOLDOUT, NEVER, Followup
 from rules.planner import Plan, Wanted
 
 Row = dict[str, object]
@@ -33,7 +33,8 @@ def reconcile(
     """Compare a plan with what is recorded of its order (and of its subjects elsewhere).
 
     Done, failed, unknown and held rows are never touched, nor are those skipped for good. A skipped row that is
-    wanted again comes back to life; a pending one that is not wanted is skipped, with the plan's reason. Of somebody
+    wanted again comes back to life; a pending one that is not wanted is skipped, with the plan's reason. What its
+    rule's `hold_while` holds up is not due before it expires, and is due as planned when that is over. Of somebody
     who is held out, the step's first action stands for all that they do not get, and is skipped for good.
     """
     changes = Changes()
@@ -62,7 +63,8 @@ def reconcile(
     for row in recorded:
         if row.state == "pending" and row.id not in live and row.order_id == order.id:
             reason = plan.refused.get((row.rule, row.subject)) or _no_longer_planned(row, plan)
-            changes.skipped.append({"id": row.id, "state": "skipped", "final": False, "at": now, "reason": reason})
+            skipped = {"state": "skipped", "final": False, "held_for": None, "at": now, "reason": reason}
+            changes.skipped.append({"id": row.id, **skipped})
     return changes
 
 
@@ -77,7 +79,8 @@ def _no_longer_planned(row: Followup, plan: Plan) -> str:
 def _is_out_of_date(row: Followup, planned: Row) -> bool:
     if row.state == "skipped":
         return not row.final
-    return row.state == "pending" and any(getattr(row, name) != planned[name] for name in planned.keys() - _OF_NOW)
+    compared = planned.keys() - _OF_NOW if planned["held_for"] is None else planned.keys() - {"at"}
+    return row.state == "pending" and any(getattr(row, name) != planned[name] for name in compared)
 
 
 _OF_NOW = frozenset({"state", "final", "reason", "due_at", "at"})
@@ -98,9 +101,15 @@ def _new_row(store: str, order: Order, person: str, wanted: Wanted, number: int,
 
 
 def _moved_row(row: Followup, planned: Row) -> Row:
-    if row.state == "pending" and row.planned_at == planned["planned_at"]:
+    is_held_up = HOLD_WHILE in (row.held_for, planned["held_for"])
+    if row.state == "pending" and row.planned_at == planned["planned_at"] and not is_held_up:
         planned = {**planned, "due_at": row.due_at, "at": row.at, "reason": row.reason}  # a put-off stays put off
     return {"id": row.id, **planned}
+
+
+def _expires(wanted: Wanted) -> datetime:
+    """When it will have come too late."""
+    return wanted.expires_at + timedelta(seconds=1) if wanted.expires_at is not None else NEVER
 
 
 def _planned(order: Order, person: str, wanted: Wanted, kind: str, now: datetime) -> Row:
@@ -112,11 +121,11 @@ def _planned(order: Order, person: str, wanted: Wanted, kind: str, now: datetime
         "person": person,
         "state": "pending",
         "final": False,
-        "held_for": None,
-        "reason": None,
+        "held_for": HOLD_WHILE if wanted.waits_while is not None else None,
+        "reason": wanted.waits_while,
         "event_at": wanted.event.at,
         "planned_at": wanted.due_at,
-        "due_at": wanted.due_at,
+        "due_at": wanted.due_at if wanted.waits_while is None else _expires(wanted),
         "expires_at": wanted.expires_at,
         "backfilled": wanted.backfilled,
         "at": now,

@@ -91,7 +91,8 @@ def _expire(shop: Shop, tally: Tally, stop: threading.Event) -> None:
                 reason = f"expired: it was due {row.planned_at:%Y-%m-%d %H:%M} UTC, and is not to be done this late"
                 if row.reason is not None:
                     reason += f" ({row.reason})"
-                followups.update(connection, [row.id], state="skipped", final=True, at=now, reason=reason)
+                skipped = {"state": "skipped", "final": True, "held_for": None, "at": now, "reason": reason}
+                followups.update(connection, [row.id], **skipped)
             replan(connection, shop, sorted({row.order_id for row in late}), now).count_in(tally)
         count_skipped(tally, Counter(row.rule for row in late))
 

@@ -30,7 +30,7 @@ VERSION_SHOWN = 8
 
 def row_json(row: Followup) -> dict[str, object]:
     """A row as every command prints it; `order` is the number that people see, steps count from 1."""
-    when = {"due_at": iso(row.due_at)} if row.state == "pending" else {"at": iso(row.at)}
+    when = {"due_at": iso(row.meant_for)} if row.state == "pending" else {"at": iso(row.at)}
     return {
         "id": row.id,
         "store": row.store,
@@ -81,7 +81,7 @@ def rows_table(
         column.no_wrap = column.header == "Id" or (column.header == when and not several_zones)
     for loaded, row in found:
         zone = zone_of(loaded, row.store)
-        time = local(row.due_at if row.state == "pending" else row.at, zone)
+        time = local(row.meant_for if row.state == "pending" else row.at, zone)
         store = f"{clients.name(loaded)}/{row.store}" if clients.several else row.store
         cells = [str(row.id), f"{time} ({zone})" if several_zones else time, *[store] * several_stores]
         since = outdated.get((loaded.config.file, row.store, row.rule, row.version))

@@ -17,6 +17,7 @@ from rules.events import ASSUMED, PLATFORM, SEEN, STATUS, Event
 from rules.planner import SETTLED, Wanted
 from rules.protection import TRANSACTIONAL
 from rules.rule import Step
+from rules.waits import in_words
 
 
 def tree_of(story: Story, shop: Shop, now: datetime, *, at_length: bool) -> Iterator[Tree | str]:
@@ -143,6 +144,10 @@ def _rule(told: Told, story: Story, shop: Shop, now: datetime) -> Tree:
         branch = _step(told, step, story, shop, now)
         if branch is not None:
             tree.add(branch)
+    if told.hold_while and verdict.wanted is not None:
+        holds = tree.add("It waits while one of these is so:")
+        for part in told.hold_while:
+            holds.add(f"{mark(all(check.held for check in part.checks))} {would_stop(part, zone)}")
     if told.stop_if and verdict.wanted is not None:
         stops = tree.add("It stops as soon as one of these is so:")
         for part in told.stop_if:
@@ -175,6 +180,8 @@ def _summary(told: Told, story: Story, zone: tzinfo) -> str:
         return f"step {position} waits for your approval"
     if any(row.state in ("held", "unknown") for row in rows):
         return f"nobody knows yet whether step {position} was done"
+    if wanted.waits_while is not None:
+        return f"step {position} {clean(wanted.waits_while)}"
     if told.obstacles:
         return f"step {position} is planned for {local(_due(told, wanted), zone)}, but something is in the way (✗)"
     return f"step {position} is planned for {local(_due(told, wanted), zone)}"
@@ -192,7 +199,7 @@ def _outcome(told: Told) -> str:
 
 def _due(told: Told, wanted: Wanted) -> datetime:
     """When the step that is wanted comes: as planned, or later where it was put off."""
-    return max([wanted.due_at, *(row.due_at for row in told.of_step(wanted.step.id) if row.state == "pending")])
+    return max([wanted.due_at, *(row.meant_for for row in told.of_step(wanted.step.id) if row.state == "pending")])
 
 
 def _step(told: Told, step: Step, story: Story, shop: Shop, now: datetime) -> Tree | None:
@@ -204,15 +211,17 @@ def _step(told: Told, step: Step, story: Story, shop: Shop, now: datetime) -> Tr
             return None
         return _with(Tree(f"Step {step.position}"), _rows(rows, zone, story, now))
     if wanted.step.position < step.position:
-        wait = f"{step.wait} after the step before" if step.wait is not None else "right after the step before"
-        return Tree(f"Step {step.position}, {kinds}: to come, {wait}")
+        return Tree(f"Step {step.position}, {kinds}: to come, {in_words(step.wait, 'the step before')}")
     if any(row.state in ("held", "unknown") for row in rows):
         return _with(Tree(f"Step {step.position}"), _rows(rows, zone, story, now))
     due = _due(told, wanted)
     tree = Tree(f"Step {step.position}, {kinds}: {_planned(due, story, zone, now)}{_ids(rows)}")
     if (by := moved_by(wanted, shop)) is not None:
         tree.add(f"its wait is over at {local(wanted.ripe_at, zone)}; moved from there by {by}")
-    for reason in dict.fromkeys(row.reason for row in rows if row.state == "pending" and row.reason is not None):
+    reasons = [row.reason for row in rows if row.state == "pending" and row.reason is not None]
+    if wanted.waits_while is not None:
+        reasons = [f"✗ {wanted.waits_while}"]
+    for reason in dict.fromkeys(reasons):
         tree.add(clean(reason))
     for obstacle in told.obstacles:
         tree.add(f"✗ {clean(obstacle)}")
@@ -260,7 +269,7 @@ def _rows(rows: Sequence[Followup], zone: tzinfo, story: Story, now: datetime) -
 
 def _became(row: Followup, zone: tzinfo, story: Story, now: datetime) -> str:
     if row.state == "pending":
-        state = _planned(row.due_at, story, zone, now)
+        state = _planned(row.meant_for, story, zone, now)
     else:
         state = f"{_STATES[row.state]}, {local(row.at, zone)}"
     told = [row.reason, row.basis if row.basis != TRANSACTIONAL else None]

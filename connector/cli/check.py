@@ -25,6 +25,7 @@ from connector.staff import named
 from rules.document import Problem
 from rules.fitting import never_fits
 from rules.rule import Action, Rule, Step
+from rules.waits import in_words
 
 if TYPE_CHECKING:
     from connector.cli._sms import Length
@@ -185,9 +186,8 @@ def _steps(rule: Rule, via: tuple[str, ...]) -> str:
 
 
 def _step(step: Step, via: tuple[str, ...]) -> str:
-    wait = f"{step.wait} later" if step.wait is not None else "at once"
     hours = f", within {step.send_between}" if step.send_between is not None else ""
-    return f"{wait}{hours}: {', then '.join(_action(action, via) for action in step.actions)}"
+    return f"{in_words(step.wait)}{hours}: {', then '.join(_action(action, via) for action in step.actions)}"
 
 
 def _action(action: Action, via: tuple[str, ...]) -> str:

@@ -106,7 +106,7 @@ def _order(connection: sa.Connection, kept: personal.Kept, *, by_phone: bool) ->
 def _action(row: Followup) -> Data:
     """What was planned or done; words are kept only until it is known that they arrived."""
     words = msgspec.to_builtins(msgspec.json.decode(row.intent, type=Prepared)) if row.intent is not None else {}
-    times = {"planned_at": iso(row.planned_at), "due_at": iso(row.due_at), "tried_at": iso(row.intent_at)}
+    times = {"planned_at": iso(row.planned_at), "due_at": iso(row.meant_for), "tried_at": iso(row.intent_at)}
     return {**row_json(row), **times, "at": iso(row.at), "result": row.result, "kept_of_it": words}
 
 

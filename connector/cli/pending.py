@@ -26,7 +26,7 @@ def pending(config: ConfigPath = CONFIG, as_json: AsJson = False) -> Exit:
         with state_of(loaded) as database, database.read() as connection:
             found += [(loaded, row) for row in followups.in_state(connection, ["pending"])]
             waiting += len(followups.in_state(connection, ["held"]))
-    found.sort(key=lambda each: each[1].due_at)
+    found.sort(key=lambda each: each[1].meant_for)
     if as_json:
         print_json(rows_json(clients, found))
         return clients.code

@@ -30,6 +30,7 @@ from connector.edits import Change, Edit, Edits, Outcome, find_edits, foresee
 from connector.loading import Loaded
 from connector.opening import open_client
 from connector.staff import Staff
+from connector.store.followups import HOLD_WHILE
 
 KINDS = ("added", "moved", "cancelled", "changed")
 SHOWN = 5
@@ -217,10 +218,16 @@ def _changes_table(outcome: Outcome, zone: tzinfo) -> Table:
 def _when(change: Change, zone: tzinfo) -> str:
     match change.kind:
         case "moved":
-            return f"{local(change.due_before, zone)} → {local(change.due_after, zone)}"
+            return f"{local(change.due_before, zone)} → {_then(change, zone)}"
         case "cancelled":
             return f"{local(change.due_before, zone)}: {clean(change.after.reason)}"
-    return local(change.due_after, zone)
+    return _then(change, zone)
+
+
+def _then(change: Change, zone: tzinfo) -> str:
+    """When it will be due, and what will hold it up by then."""
+    when = local(change.due_after, zone)
+    return f"{when}: {clean(change.after.reason)}" if change.after.held_for == HOLD_WHILE else when
 
 
 def _show_what_next(found: Sequence[Foreseen], *, waits: bool, approve: bool) -> None:

@@ -11,9 +11,10 @@ from msgspec import Struct
 from connector.demo.play import Part
 from connector.store import followups, orders
 from connector.store.followups import Followup
-from rules.planner import Facts, Verdict, explain
+from rules.planner import Facts, Verdict, explain, scene_of, subjects
 from rules.rule import Step
-from rules.timing import Calendar, Window, after
+from rules.timing import Calendar, Window
+from rules.waits import over_at
 
 GRACE = timedelta(minutes=1)
 
@@ -77,7 +78,7 @@ def put_off(part: Part, known: Known) -> Iterator[PutOff]:
         if row.action != 1:
             continue
         step = step_of(part, row)
-        due_at = _due_by_its_wait(part, row, step)
+        due_at = _due_by_its_wait(part, row, step, known[row.order_id])
         if row.planned_at - due_at > GRACE and step.send_between is not None:
             yield PutOff(
                 store=part.shop.id,
@@ -90,7 +91,7 @@ def put_off(part: Part, known: Known) -> Iterator[PutOff]:
             )
 
 
-def _due_by_its_wait(part: Part, row: Followup, step: Step) -> datetime:
+def _due_by_its_wait(part: Part, row: Followup, step: Step, known: orders.Known) -> datetime:
     """When a step would have been due by its wait alone, counted from the trigger or the step before."""
     before = [
         life[-1].at
@@ -98,7 +99,11 @@ def _due_by_its_wait(part: Part, row: Followup, step: Step) -> datetime:
         if (life[-1].rule, life[-1].subject) == (row.rule, row.subject) and life[-1].position == row.position - 1
     ]
     start = max(before, default=row.event_at)
-    return after(start, step.wait, part.shop.calendar) if step.wait is not None else start
+    rule = next(active.rule for active in part.shop.rules if active.rule.id == row.rule)
+    about = next(each for each in subjects(rule, known.order, known.person) if each.key == row.subject)
+    facts = Facts(known.order, known.person, part.shop.calendar, part.shop.ladders)
+    over = over_at(step.wait, start, scene_of(facts, about, known.journal, row.at))
+    return over if isinstance(over, datetime) else row.planned_at
 
 
 def _closed(due_at: datetime, moved_to: datetime, step: Step, calendar: Calendar) -> str:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from connector.preview.sheets import Sheet
 from rules.rule import Rule, Step
+from rules.waits import in_words
 
 INDEX = "index.html"
 
@@ -73,9 +74,8 @@ def _actions(sheets: Iterator[Sheet]) -> Iterator[tuple[str, list[tuple[Sheet, l
 def _when(rule: Rule, step: Step) -> str:
     """When a step comes: `4 hours after order.delivered, within sun-thu 09:00-18:00`."""
     begins = rule.trigger if step.position == 1 else f"step {step.position - 1}"
-    wait = f"{step.wait} after {begins}" if step.wait is not None else f"right after {begins}"
     hours = f", within {step.send_between}" if step.send_between is not None else ""
-    return f"Step {step.position}: {wait}{hours}"
+    return f"Step {step.position}: {in_words(step.wait, begins)}{hours}"
 
 
 @cache

@@ -239,7 +239,7 @@ def _why_not(played: Played) -> Iterator[tuple[str, str]]:
 def _of_row(played: Played, row: Followup) -> str:
     reason = f": {row.reason}" if row.reason else ""
     if row.state == "pending":
-        return f"it is still to come, due {_when(played, row.due_at)}{reason}"
+        return f"it is still to come, due {_when(played, row.meant_for)}{reason}"
     return f"{row.state} at {_when(played, row.at)}{reason}"
 
 
@@ -258,7 +258,7 @@ def _timeline(played: Played, deeds: Sequence[Deed]) -> Iterator[str]:
         (each.at, 1, f"  {_of_rule(played, each.rule, each.step, each.order)}: {each}{_quoted(each)}") for each in deeds
     ]
     for row in played.undone:
-        at = row.due_at if row.state == "pending" else row.at
+        at = row.meant_for if row.state == "pending" else row.at
         reason = f": {row.reason}" if row.reason else ""
         state = "to come" if row.state == "pending" else row.state
         lines.append((at, 2, f"  {_of_rule(played, row.rule, row.position, row.number)}: {row.kind} {state}{reason}"))

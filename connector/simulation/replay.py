@@ -321,7 +321,8 @@ def _recorded(going: Replay, life: Life) -> list[Followup]:
 def _expire(going: Replay, life: Life, now: datetime) -> Iterator[Act]:
     late = [row for row in _due(life, now) if row.expires_at is not None and row.expires_at < now]
     for row in late:
-        yield _end(life, row, now, "skipped", "expired: it was due, and was not to be done this late")
+        why = f" ({row.reason})" if row.reason is not None else ""
+        yield _end(life, row, now, "skipped", f"expired: it was due, and was not to be done this late{why}")
     if late:
         _plan(going, life, as_of(life.story.past, life.seen_at or now), life.shop.rules, now)
 
@@ -440,7 +441,7 @@ def _end(
     judged: Judged | None = None,
 ) -> Act:
     """An action comes to its end, or is held."""
-    ended = replace(row, state=state, final=state == "skipped", at=now, reason=reason)
+    ended = replace(row, state=state, final=state == "skipped", held_for=None, at=now, reason=reason)
     if made is not None:
         intent = msgspec.json.encode(made.prepared) if made.prepared.coupon_code is not None else None
         ended = replace(ended, channel=made.prepared.channel, basis=made.prepared.basis, intent=intent)

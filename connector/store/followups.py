@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -15,6 +15,11 @@ from rules.planner import Deed, State
 HOLDOUT = "holdout"
 """What a row is `held_for` whose person gets nothing of the rule, for comparison."""
 
+HOLD_WHILE = "hold_while"
+"""What a planned row is `held_for` while its rule's `hold_while` holds it up. It is due when it expires, or never."""
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+
 AT_ONCE = 1000
 """How many rows are fetched in one go where there may be very many."""
 
@@ -24,7 +29,8 @@ class Followup:
     """A follow-up's row. `action` counts from 1; `number` is the order's as people see it.
 
     `locale` is the language that a message was written in. `held_for` is what a person is asked for (approval,
-    outcome); a row that is skipped for `holdout` stands for all that its rule would have done.
+    outcome), or what a planned row waits for; one that is skipped for `holdout` stands for all that its rule would have
+    done.
     `basis` is on what grounds a message was sent, `passed_over` which channels it did not go by, and why.
     """
 
@@ -64,6 +70,11 @@ class Followup:
     def of_step(self) -> tuple[str, str, str]:
         """What the actions of one step have in common, within a store."""
         return (self.rule, self.subject, self.step)
+
+    @property
+    def meant_for(self) -> datetime:
+        """When it is, or was, to be done: nobody knows how long something is held up."""
+        return self.planned_at if self.held_for == HOLD_WHILE else self.due_at
 
     @property
     def deed(self) -> Deed:
