@@ -215,13 +215,14 @@ def _step(told: Told, step: Step, story: Story, shop: Shop, now: datetime) -> Tr
     if any(row.state in ("held", "unknown") for row in rows):
         return _with(Tree(f"Step {step.position}"), _rows(rows, zone, story, now))
     due = _due(told, wanted)
-    tree = Tree(f"Step {step.position}, {kinds}: {_planned(due, story, zone, now)}{_ids(rows)}")
+    when = _planned(due, story, zone, now)
+    if wanted.waits_while is not None:
+        when = f"{clean(wanted.waits_while)}, planned for {local(due, zone)}"
+    tree = Tree(f"Step {step.position}, {kinds}: {when}{_ids(rows)}")
     if (by := moved_by(wanted, shop)) is not None:
         tree.add(f"its wait is over at {local(wanted.ripe_at, zone)}; moved from there by {by}")
-    reasons = [row.reason for row in rows if row.state == "pending" and row.reason is not None]
-    if wanted.waits_while is not None:
-        reasons = [f"✗ {wanted.waits_while}"]
-    for reason in dict.fromkeys(reasons):
+    put_off = [row.reason for row in rows if row.state == "pending" and row.held_for is None]
+    for reason in filter(None, dict.fromkeys(put_off)):
         tree.add(clean(reason))
     for obstacle in told.obstacles:
         tree.add(f"✗ {clean(obstacle)}")

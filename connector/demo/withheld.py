@@ -11,7 +11,7 @@ from msgspec import Struct
 from connector.demo.play import Part
 from connector.store import followups, orders
 from connector.store.followups import Followup
-from rules.planner import Facts, Verdict, explain, scene_of, subjects
+from rules.planner import Facts, Subject, Verdict, explain, scene_of, subjects
 from rules.rule import Step
 from rules.timing import Calendar, Window
 from rules.waits import over_at
@@ -100,9 +100,10 @@ def _due_by_its_wait(part: Part, row: Followup, step: Step, known: orders.Known)
     ]
     start = max(before, default=row.event_at)
     rule = next(active.rule for active in part.shop.rules if active.rule.id == row.rule)
-    about = next(each for each in subjects(rule, known.order, known.person) if each.key == row.subject)
+    everything = Subject(row.subject, known.order.shipments, known.order.items)
+    found = (each for each in subjects(rule, known.order, known.person) if each.key == row.subject)
     facts = Facts(known.order, known.person, part.shop.calendar, part.shop.ladders)
-    over = over_at(step.wait, start, scene_of(facts, about, known.journal, row.at))
+    over = over_at(step.wait, start, scene_of(facts, next(found, everything), known.journal, row.at))
     return over if isinstance(over, datetime) else row.planned_at
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import jsonschema
 import pytest
 import yaml
 
 from connector.cli.schema import config_schema
-from tests.cli.conftest import Desk, Result
+from tests.cli.conftest import Desk, Result, Shop
 
+ZONE = ZoneInfo("Asia/Jerusalem")
 HELLO = "- { id: hello, trigger: order.placed, actions: [ { send: Hello } ] }"
 
 
@@ -127,6 +130,46 @@ def test_no_message_goes_on_the_sabbath_and_notes_do(desk: Desk) -> None:
 """,
     )
     assert passed.code == 0, passed.out
+
+
+def test_a_store_may_have_a_sabbath_of_its_own(desk: Desk) -> None:
+    desk.rules(HELLO)
+    desk.config("https://tea.example.com", 'sabbath: "fri 16:00 - sat 20:00"\n')
+    config = (desk.folder / "config.yaml").read_text()
+    mugs = config.partition("stores:\n")[2].replace("id: tea", "id: mugs").replace("tea.", "mugs.")
+    desk.write("config.yaml", f"{config}{mugs}    sabbath: sat 00:00 - mon 06:00\n")
+    passed = story(
+        desk,
+        """
+  - name: the one
+    store: tea
+    when: { Sat 2026-06-06 10:00: placed }
+    expect: { Sat 2026-06-06 20:00: { send: Hello } }
+  - name: the other
+    store: mugs
+    when: { Sat 2026-06-06 10:00: placed }
+    expect: { Mon 2026-06-08 06:00: { send: Hello } }
+""",
+    )
+    assert passed.code == 0, passed.out
+
+
+def test_what_is_planned_moves_with_the_hours_of_its_window(shop: Shop) -> None:
+    open_now, later = (f"{datetime.now(ZONE) + timedelta(hours=hours):%H:00}" for hours in (2, 4))
+    shop.rules(MORNING)
+    shop.config(shop.store.url, f'windows: {{ mornings: "{open_now}-{later}" }}\n')
+    shop.begin()
+    shop.order()
+    shop.type("run", "--once")
+    [before] = shop.rows("pending")
+    shop.config(shop.store.url, f'windows: {{ mornings: "{later}-{later[:3]}30" }}\n')
+    foreseen = shop.type("plan")
+    assert "The store's hours, or what counts as shipped or delivered, were edited" in foreseen.out
+    assert "1 moved" in foreseen.out
+    shop.type("run", "--once")
+    [after] = shop.rows("pending")
+    moved = datetime.fromisoformat(after["due_at"]) - datetime.fromisoformat(before["due_at"])
+    assert moved % timedelta(days=1) == timedelta(hours=2)
 
 
 # Business hours as a unit -----------------------------------------------------------------------------------------

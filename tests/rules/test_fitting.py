@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,7 +16,8 @@ from rules.conditions import compile_conditions, compile_stop_if
 from rules.fitting import never_fits
 from rules.protection import Ledger, Outgoing, Sent, allowed, parse_cap
 from rules.rule import Action, Rule, Step
-from rules.timing import Calendar, parse_business_hours, parse_duration, parse_window
+from rules.timing import Calendar, Duration, parse_business_hours, parse_duration, parse_window
+from rules.waits import DaysBefore, PerUnit, StepWait, Until
 
 IL = Calendar(ZoneInfo("Asia/Jerusalem"))
 BEGIN = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -33,14 +34,14 @@ NOTE = Action("add_note", Message())
 
 
 def rule(
-    *steps: tuple[str | None, str | None, Sequence[Action]], expires: str | None = None, urgent: bool = False
+    *steps: tuple[str | StepWait | None, str | None, Sequence[Action]], expires: str | None = None, urgent: bool = False
 ) -> Rule:
     """A rule of steps, each with its wait, its hours and its actions."""
     made = [
         Step(
             str(number),
             number,
-            parse_duration(wait) if wait else None,
+            parse_duration(wait) if isinstance(wait, str) else wait,
             parse_window(hours) if hours else None,
             tuple(actions),
         )
@@ -168,6 +169,27 @@ def test_a_step_that_is_always_too_late_for_its_hours_is_told() -> None:
 )
 def test_a_step_that_is_in_time_at_some_moment_is_not_told_of(rule: Rule) -> None:
     assert told(rule) == []
+
+
+def test_a_wait_until_an_hour_that_is_outside_the_steps_hours_is_told() -> None:
+    late = ((None, "09:00-10:00", [NEWS]), (Until(time(18)), "09:00-10:00", [NEWS]))
+    [sentence] = told(rule(*late, expires="2 hours"))
+    assert sentence.startswith("step 2 can never follow step 1: what was done within 09:00-10:00 expires before")
+    assert told(rule(*late, expires="1 day")) == []
+    [sentence] = told(
+        rule((None, None, [NEWS]), (Until(time(18)), None, [NEWS]), expires="1 day"), "at most 1 messages a week"
+    )
+    assert sentence.startswith("step 2 can never go out once step 1 has")
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [PerUnit(Duration(1, "days")), DaysBefore("order.paid_at", 1), Duration(1, "business hours")],
+    ids=["per unit", "days before", "business hours"],
+)
+def test_of_a_wait_that_nobody_knows_beforehand_nothing_is_told(wait: StepWait) -> None:
+    unknown = ((None, "09:00-10:00", [NEWS]), (wait, None, [NEWS]))
+    assert told(rule(*unknown, expires="1 day"), "at most 1 messages a week") == []
 
 
 @pytest.mark.parametrize(("expires", "count"), [("6 days", 0), ("5 days", 1)])

@@ -274,6 +274,18 @@ def test_a_sabbath_may_run_over_the_end_of_the_week() -> None:
     assert [is_sabbath(moment, calendar) for moment in moments] == [False, True, True, True, False]
 
 
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(IL.zone)))  # noqa: DTZ001
+def test_what_is_ready_on_the_sabbath_goes_at_its_end_and_everything_else_at_once(ready: datetime) -> None:
+    ready = ready.astimezone(UTC)
+    wall = ready.astimezone(IL.zone)
+    friday, saturday = wall.weekday() == 4 and wall.hour >= 16, wall.weekday() == 5 and wall.hour < 20
+    goes = good_time_of(Step("1", 1, None, None, (TO_STAFF,)), order(), ready, SABBATH, NEVER_QUIET)
+    assert is_sabbath(ready, SABBATH) == (friday or saturday) == (goes != ready)
+    if goes != ready:
+        assert goes - ready <= timedelta(hours=28)
+        assert f"{goes.astimezone(IL.zone):%a %H:%M}" == "Sat 20:00"
+
+
 def test_the_sabbath_ends_when_the_clock_says_so_though_clocks_change_in_it() -> None:
     calendar = Calendar(IL.zone, sabbath=parse_sabbath("fri 01:00 - sat 20:00"))  # on that Friday 02:00 never was
     step = Step("1", 1, None, None, (TO_CUSTOMER,))
