@@ -477,9 +477,9 @@ def _window(draft: _Draft, path: Path, written: object) -> Window | None:
     try:
         return parse_window(written)
     except ValueError as error:
-        message = str(error)
-        if not any(sign.isdigit() for sign in written):
-            hint = did_you_mean(written, windows) or "; write hours, such as 09:00-18:00, or a name"
+        message, hint = str(error), did_you_mean(written, windows)
+        if hint or not any(sign.isdigit() for sign in written):
+            hint = hint or "; write hours, such as 09:00-18:00, or a name"
             message = f"there is no '{written}' in the configuration{hint}"
         draft.problem((*path, "send_between"), message)
         return None

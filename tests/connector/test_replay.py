@@ -27,6 +27,7 @@ MONTH = timedelta(days=31)
 PROTECTED = """
 frequency_caps: [at most 2 messages a day, at most 1 marketing a week]
 quiet_times: "21:00-08:00"
+sabbath: "fri 16:00 - sat 20:00"
 unsubscribe: mailto:stop@example.com
 soft_opt_in: { IL: [email] }
 """
@@ -95,6 +96,20 @@ RULES = """
       urgent: true
       actions:
         - send: "Part of your money is on its way."
+    - id: in-your-hands
+      trigger: order.paid
+      wait: { until: "15:00" }
+      hold_while:
+        - order.created_at: { newer_than: 6 days }
+          order.completed_at: missing
+      actions:
+        - send: "It is in your hands by now."
+    - id: used-up
+      trigger: order.paid
+      once_per: line_item
+      wait: { per_unit: 12 business hours, minus: 1 hour }
+      actions:
+        - add_note: Used up
     - id: many
       trigger: order.paid
       max_per_run: 3
