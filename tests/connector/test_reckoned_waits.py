@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.connector.telling")
-
-from adapters.sandbox.clock import MovableClock  # noqa: E402
-from adapters.sandbox.shopify import ShopifySandbox  # noqa: E402
-from tests.conftest import MONDAY, World  # noqa: E402
-from tests.connector.telling import ZONE, world_on_shopify  # noqa: E402
+from adapters.sandbox.clock import MovableClock
+from adapters.sandbox.shopify import ShopifySandbox
+from tests.conftest import MONDAY, World
+from tests.connector.telling import ZONE, world_on_shopify
 
 NOA = {"email": "noa@example.com", "first_name": "Noa", "locale": "en"}
 
