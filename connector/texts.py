@@ -50,8 +50,12 @@ def read_texts(rule_files: Sequence[str], template_folder: Path, preset_folder: 
 
 def known_presets(own: Path, problems: list[Problem]) -> dict[str, PresetFiles]:
     """All presets by their names; one in a shop's own folder stands in place of one that comes with Aftersale."""
-    known = [(SHIPPED, False), (own, True)]
-    return {each.name: each for folder, is_own in known for each in _presets(folder, is_own, problems)}
+    return {each.name: each for each in (*shipped_presets(problems), *_presets(own, True, problems))}
+
+
+def shipped_presets(problems: list[Problem]) -> Iterator[PresetFiles]:
+    """The presets that come with Aftersale."""
+    return _presets(SHIPPED, False, problems)
 
 
 def _presets(folder: Path, own: bool, problems: list[Problem]) -> Iterator[PresetFiles]:

@@ -18,7 +18,19 @@ from rules.conditions import ConditionProblem, Conditions, compile_conditions, c
 from rules.document import Document, Path, Problem, parse
 from rules.filling import never_filled
 from rules.inputs import INPUT_KINDS, Given, told_types
-from rules.preset import Messages, Preset, PresetFiles, TextFile, examples, fill_in, merged, read_preset, use
+from rules.preset import (
+    NOT_BY_OVERLAY,
+    Messages,
+    Preset,
+    PresetFiles,
+    TextFile,
+    examples,
+    fill_in,
+    is_of,
+    merged,
+    read_preset,
+    use,
+)
 from rules.rule import Action, Rule, Step
 from rules.schema import ActionSpec, Mark, RuleFile, RuleSpec, StepSpec, marked
 from rules.template_check import check_message, check_text, goes_by_whatsapp
@@ -34,13 +46,14 @@ NO_PRESETS: Mapping[str, PresetFiles] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What all rules may name, and what has come up so far."""
+    """What all rules may name, and what has come up so far; `not_used` are the ids of presets' uses that are wrong."""
 
     actions: Mapping[str, type[ActionSpec]]
     channels: Collection[str]
     windows: Mapping[str, Window]
     templates_dir: str
-    problems: list[Problem]
+    problems: list[Problem] = field(default_factory=list)
+    not_used: list[str] = field(default_factory=list)
 
 
 class _Written(NamedTuple):
@@ -86,7 +99,7 @@ def load_rules(
     All templates are checked, used or not; of `presets`, by their names, the shop's own. One that is not there is to be
     written in `templates_dir`.
     """
-    known = _Known(actions, channels, windows, templates_dir, [])
+    known = _Known(actions, channels, windows, templates_dir)
     right = {name: _read(preset, known) for name, preset in presets.items() if preset.own}
     documents = [parse(text, file) for file, text in files.items()]
     found: dict[str, tuple[_Written, Rule]] = {}
@@ -114,7 +127,7 @@ def load_rule(
     templates: Templates,
 ) -> Rule | list[Problem]:
     """A rule from the `source` of one that was loaded before; or why it does not fit what is known by now."""
-    known = _Known(actions, channels, windows, "templates", [])
+    known = _Known(actions, channels, windows, "templates")
     document = parse(f'{{"rules": [{source}]}}', "as it was")  # JSON is YAML
     data = json.loads(source)
     used = data.pop("preset", {"name": None, "inputs": {}})
@@ -135,7 +148,7 @@ def check_preset(
     windows: Mapping[str, Window],
 ) -> list[Problem]:
     """The mistakes of a preset, with any inputs: sorted, each once."""
-    known = _Known(actions, channels, windows, "templates", [])
+    known = _Known(actions, channels, windows, "templates")
     _read(files._replace(own=True), known)
     return sorted(set(known.problems))
 
@@ -204,24 +217,20 @@ def _written(
         if not isinstance(data, dict) or "use" not in data:
             yield _Written(document, path, data, templates)
             continue
-        name = data["use"]
+        name = str(data["use"])
+        before = len(known.problems)
         if name not in presets:
-            hint = did_you_mean(str(name), presets) or f"; there are {', '.join(presets) or 'none'}"
+            hint = did_you_mean(name, presets) or f"; there are {', '.join(presets) or 'none'}"
             known.problems.append(document.problem((*path, "use"), f"there is no preset '{name}'{hint}"))
-            continue
-        if name not in right:
+        elif name not in right:
             right[name] = _read(presets[name], known)
-        preset = right[name]
-        if preset is None:
-            continue
-        for each in use(document, path, data, preset):
-            if isinstance(each, Problem):
-                known.problems.append(each)
-            else:
-                yield _Written(each.document, path, each.rule, merged(preset.messages, templates), name, each.inputs)
-
-
-_NOT_BY_OVERLAY = ("id", "was", "trigger")
+        preset = right.get(name)
+        if preset is not None:
+            for each in use(document, path, data, preset, known.problems):
+                messages = merged(preset.messages, templates)
+                yield _Written(each.document, path, each.rule, messages, name, each.inputs)
+        if preset is None or len(known.problems) > before:
+            known.not_used.append(str(data.get("id", name)))
 
 
 def _lay_over(
@@ -237,14 +246,14 @@ def _lay_over(
     if not isinstance(overlay, dict) or not isinstance(name, str):
         known.problems.append(document.problem(path, "say of which rule: 'rule: its-id', and what to replace in it"))
         return
-    if name not in places:
+    if name not in places and not any(is_of(used, name) for used in known.not_used):
         hint = did_you_mean(name, places) or f"; there are {', '.join(places) or 'none'}"
         known.problems.append(document.problem((*path, "rule"), f"there is no rule '{name}'{hint}"))
-    for key in _NOT_BY_OVERLAY:
+    for key in NOT_BY_OVERLAY:
         if key in overlay:
             message = f"an overlay cannot replace '{key}': write a rule of its own"
             known.problems.append(document.problem((*path, key), message, key=True))
-    if name not in found or overlay.keys() & {*_NOT_BY_OVERLAY}:
+    if name not in found or overlay.keys() & {*NOT_BY_OVERLAY}:
         return
     written, before = found[name]
     assert isinstance(written.data, dict)

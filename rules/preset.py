@@ -6,6 +6,7 @@ laid over each rule. What comes out is written as any rule is, so from there on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -113,7 +114,7 @@ def read_preset(files: PresetFiles, problems: list[Problem]) -> Preset | None:
 def _input(document: Document, name: str, written: object, problems: list[Problem]) -> InputSpec | None:
     path: Path = ("inputs", name)
     spec = validate_part(document, path, written, InputSpec, problems)
-    if not name.isidentifier():
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
         message = f"'{name}' can't be called in messages: write small letters, digits and '_'"
         problems.append(document.problem(path, message, key=True))
     if spec is None:
@@ -149,17 +150,18 @@ def _check_names(files: PresetFiles, document: Document, rules: object, problems
             problems.append(document.problem(("rules", position), "expected keys with values"))
             continue
         name = rule.get("id")
-        if not (isinstance(name, str) and _is_of(files.name, name)):
+        if not (isinstance(name, str) and is_of(files.name, name)):
             problems.append(document.problem(("rules", position, "id"), _misnamed(files.name, "a rule")))
         elif name in seen:
             problems.append(document.problem(("rules", position, "id"), f"there is a rule '{name}' already"))
         seen.add(str(name))
     for name, texts in files.messages.items():
-        if not _is_of(files.name, name):
+        if not is_of(files.name, name):
             problems.extend(Problem(each.file, 1, 1, _misnamed(files.name, "a message")) for each in texts.values())
 
 
-def _is_of(preset: str, name: str) -> bool:
+def is_of(preset: str, name: str) -> bool:
+    """Whether this is the id of one of a preset's rules, or the name of one of its messages."""
     return name == preset or name.startswith(f"{preset}-")
 
 
@@ -234,6 +236,9 @@ LAID_OVER = (
 ADDED = ("conditions", "any_of", "none_of", "stop_if")
 """What may stand there besides what they say."""
 
+NOT_BY_OVERLAY = ("id", "was", "trigger")
+"""What an overlay cannot replace: with another of these, it is another rule."""
+
 BESIDE = ("use", "with", "id", "was", *LAID_OVER, *ADDED)
 
 
@@ -245,13 +250,15 @@ class Used(NamedTuple):
     inputs: Mapping[str, Given]
 
 
-def use(document: Document, path: Path, data: Mapping[str, object], preset: Preset) -> list[Used] | list[Problem]:
-    """The rules that this entry of a rule file gives, or what is wrong with it."""
-    problems: list[Problem] = []
+def use(
+    document: Document, path: Path, data: Mapping[str, object], preset: Preset, problems: list[Problem]
+) -> list[Used]:
+    """The rules that this entry of a rule file gives; none, with `problems` appended, if anything in it is wrong."""
+    before = len(problems)
     _check_keys(document, path, data, preset, problems)
     inputs = _given(document, path, data, preset, problems)
-    if problems:
-        return problems
+    if len(problems) > before:
+        return []
     used = []
     for written in preset.rules:
         rule, came_from = fill_in(written, inputs)
@@ -266,7 +273,7 @@ def use(document: Document, path: Path, data: Mapping[str, object], preset: Pres
                 rule[key] = str(data[key]) + str(written["id"]).removeprefix(preset.name)
         _lay_over(document, path, data, rule, at, problems)
         used.append(Used(rule, replace(document, written_at=at), inputs))
-    return problems or used
+    return used if len(problems) == before else []
 
 
 def _check_keys(
