@@ -46,7 +46,7 @@ NO_PRESETS: Mapping[str, PresetFiles] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What all rules may name, and what has come up so far; `not_used` are the ids of presets' uses that are wrong."""
+    """What all rules may name, and what has come up so far; `not_used` are the ids of uses that give no rules."""
 
     actions: Mapping[str, type[ActionSpec]]
     channels: Collection[str]
@@ -191,12 +191,10 @@ def _read(files: PresetFiles, known: _Known) -> Preset | None:
     if preset is None or not files.own:
         return preset
     inputs = examples(preset)
-    for position, rule in enumerate(preset.rules):
-        path: Path = ("rules", position)
-        filled = fill_in(rule, inputs)
-        at = {(*path, *inner): ("inputs", name) for inner, name in filled.came_from.items()}
-        document = replace(preset.document, written_at=at)
-        _rule(_Written(document, path, filled.rule, preset.messages, preset.name, inputs), known)
+    filled = [fill_in(rule, inputs).rule for rule in preset.rules]
+    document = replace(preset.document, data={"rules": filled})
+    for position, rule in enumerate(filled):
+        _rule(_Written(document, ("rules", position), rule, preset.messages, preset.name, inputs), known)
     for texts in preset.messages.values():
         known.problems.extend(_mistakes_in(texts, PROVIDED))
     return preset if len(known.problems) == before else None
@@ -218,19 +216,17 @@ def _written(
             yield _Written(document, path, data, templates)
             continue
         name = str(data["use"])
-        before = len(known.problems)
         if name not in presets:
             hint = did_you_mean(name, presets) or f"; there are {', '.join(presets) or 'none'}"
             known.problems.append(document.problem((*path, "use"), f"there is no preset '{name}'{hint}"))
         elif name not in right:
             right[name] = _read(presets[name], known)
         preset = right.get(name)
-        if preset is not None:
-            for each in use(document, path, data, preset, known.problems):
-                messages = merged(preset.messages, templates)
-                yield _Written(each.document, path, each.rule, messages, name, each.inputs)
-        if preset is None or len(known.problems) > before:
+        if preset is None:
             known.not_used.append(str(data.get("id", name)))
+            continue
+        for each in use(document, path, data, preset, known.problems):
+            yield _Written(each.document, path, each.rule, merged(preset.messages, templates), name, each.inputs)
 
 
 def _lay_over(
