@@ -230,6 +230,7 @@ LAID_OVER = (
     "priority",
     "urgent",
     "in_flight",
+    "platform",
 )
 """What may stand beside `use`, in place of what the preset's rules say."""
 
