@@ -62,7 +62,10 @@ def _presets(folder: Path, own: bool, problems: list[Problem]) -> Iterator[Prese
     """The presets of a folder: `<name>/preset.yaml`, and their messages beside it."""
     for file in sorted(folder.glob(f"*/{DEFINITION}")):
         definition = _read(file, unfit(file, folder), problems)
-        messages = _messages(file.parent / "messages", folder, problems)
+        messages = {
+            name: {locale: each._replace(ships=not own) for locale, each in texts.items()}
+            for name, texts in _messages(file.parent / "messages", folder, problems).items()
+        }
         if definition is not None:
             yield PresetFiles(file.parent.name, definition, messages, own)
 

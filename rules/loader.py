@@ -149,7 +149,11 @@ def check_preset(
 ) -> list[Problem]:
     """The mistakes of a preset, with any inputs: sorted, each once."""
     known = _Known(actions, channels, windows, "templates")
-    _read(files._replace(own=True), known)
+    messages = {
+        name: {locale: each._replace(ships=False) for locale, each in texts.items()}
+        for name, texts in files.messages.items()
+    }
+    _read(files._replace(own=True, messages=messages), known)
     return sorted(set(known.problems))
 
 
@@ -466,8 +470,8 @@ def _check_marked(draft: _Draft, path: Path, spec: ActionSpec) -> None:
             draft.problem(document.known_part((*path, *where)), message)
             continue
         user = document.describe(path[:2])
-        found = set(_mistakes_in(templates[name], draft.provided, inputs)) - {*_mistakes_in(templates[name], PROVIDED)}
-        for problem in found:
+        found = set(_mistakes_in(templates[name], draft.provided, inputs))
+        for problem in found.difference(_mistakes_in(templates[name], PROVIDED)) if found else ():
             known.problems.append(problem._replace(message=f"{problem.message}, and {user} uses this template"))
     _check_whatsapp(draft, path, spec)
 
@@ -492,8 +496,10 @@ def _texts(files: Mapping[str, TextFile]) -> dict[str, str]:
 def _mistakes_in(
     files: Mapping[str, TextFile], provided: Collection[str], inputs: type[Struct] | None = None
 ) -> Iterator[Problem]:
-    """The mistakes of a Markdown template in all its languages."""
+    """The mistakes of a Markdown template in all its languages. What ships can only lack what nothing provides."""
     for each in files.values():
+        if each.ships and all(name in provided or name not in each.text for name in PROVIDED):
+            continue
         yield from check_message(each.text, each.file, provided, inputs)
 
 

@@ -21,10 +21,11 @@ from rules.validation import did_you_mean, known_version, validate, validate_par
 
 
 class TextFile(NamedTuple):
-    """A text, and the file that it stands in."""
+    """A text, and the file that it stands in. One that `ships` with Aftersale has no mistake in itself."""
 
     file: str
     text: str
+    ships: bool = False
 
 
 Messages = Mapping[str, Mapping[str, TextFile]]

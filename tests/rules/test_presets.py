@@ -225,6 +225,14 @@ def test_a_wrong_input_in_a_message_is_told_at_its_place() -> None:
     )
 
 
+def test_a_message_that_ships_may_still_lack_what_an_input_left_out_takes_away() -> None:
+    says = {"lenses": {"en": TextFile("lenses/en.md", "Hi {{ coupon.code }}", ships=True)}}
+    files = preset()._replace(messages=says)
+    assert load("rules: [ { use: lenses, with: { skus: A, off: 10 } } ]", using=files)[1] == []
+    (problem,) = load("rules: [ { use: lenses, with: { skus: A } } ]", using=files)[1]
+    assert problem.startswith("lenses/en.md:1:7: 'coupon' is not known here: no earlier action of the rule provides it")
+
+
 def test_only_rules_of_presets_have_inputs() -> None:
     rules = "rules:\n  - { id: x, trigger: order.paid, actions: [ add_note: '{{ input.tone }}' ] }"
     (problem,) = load(rules)[1]
