@@ -50,15 +50,22 @@ def read_texts(rule_files: Sequence[str], template_folder: Path, preset_folder: 
 
 def known_presets(own: Path, problems: list[Problem]) -> dict[str, PresetFiles]:
     """All presets by their names; one in a shop's own folder stands in place of one that comes with Aftersale."""
-    known = [(SHIPPED, False), (own, True)]
-    return {each.name: each for folder, is_own in known for each in _presets(folder, is_own, problems)}
+    return {each.name: each for each in (*shipped_presets(problems), *_presets(own, True, problems))}
+
+
+def shipped_presets(problems: list[Problem]) -> Iterator[PresetFiles]:
+    """The presets that come with Aftersale."""
+    return _presets(SHIPPED, False, problems)
 
 
 def _presets(folder: Path, own: bool, problems: list[Problem]) -> Iterator[PresetFiles]:
     """The presets of a folder: `<name>/preset.yaml`, and their messages beside it."""
     for file in sorted(folder.glob(f"*/{DEFINITION}")):
         definition = _read(file, unfit(file, folder), problems)
-        messages = _messages(file.parent / "messages", folder, problems)
+        messages = {
+            name: {locale: each._replace(ships=not own) for locale, each in texts.items()}
+            for name, texts in _messages(file.parent / "messages", folder, problems).items()
+        }
         if definition is not None:
             yield PresetFiles(file.parent.name, definition, messages, own)
 

@@ -79,34 +79,36 @@ def _text(value: object) -> str:
 
 def _number(value: object) -> int | str:
     number = _decimal(value)
+    if number is None:
+        raise ValueError("write a number")
     return int(number) if number == int(number) else f"{number.normalize():f}"
 
 
 def _amount(value: object) -> str:
     number = _decimal(value)
-    if number <= 0:
-        raise ValueError("write an amount of more than nothing")
+    if number is None or number <= 0:
+        raise ValueError("write an amount in the store's currency, such as 20 or 19.90")
     return str(number)
 
 
 def _percent(value: object) -> str:
     number = _decimal(value.rstrip().removesuffix("%") if isinstance(value, str) else value)
-    if not 0 < number <= 100:
-        raise ValueError("write a percentage from more than 0 to 100")
+    if number is None or not 0 < number <= 100:
+        raise ValueError("write a percentage, such as 10 or 10%, and 100 at most")
     return f"{number.normalize():f}"
 
 
-def _decimal(value: object) -> Decimal:
-    try:
-        number = Decimal(value.strip() if isinstance(value, str) else value)  # type: ignore[arg-type]
-    except (InvalidOperation, TypeError, ValueError):
-        raise ValueError("write a number") from None
-    if isinstance(value, bool) or not number.is_finite() or abs(number) > _LARGEST:
-        raise ValueError("write a number")
-    return number
-
-
 _LARGEST = 10**12
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and abs(number) <= _LARGEST else None
 
 
 def _flag(value: object) -> bool:

@@ -18,7 +18,19 @@ from rules.conditions import ConditionProblem, Conditions, compile_conditions, c
 from rules.document import Document, Path, Problem, parse
 from rules.filling import never_filled
 from rules.inputs import INPUT_KINDS, Given, told_types
-from rules.preset import Messages, Preset, PresetFiles, TextFile, examples, fill_in, merged, read_preset, use
+from rules.preset import (
+    NOT_BY_OVERLAY,
+    Messages,
+    Preset,
+    PresetFiles,
+    TextFile,
+    examples,
+    fill_in,
+    is_of,
+    merged,
+    read_preset,
+    use,
+)
 from rules.rule import Action, Rule, Step
 from rules.schema import ActionSpec, Mark, RuleFile, RuleSpec, StepSpec, marked
 from rules.template_check import check_message, check_text, goes_by_whatsapp
@@ -34,13 +46,14 @@ NO_PRESETS: Mapping[str, PresetFiles] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What all rules may name, and what has come up so far."""
+    """What all rules may name, and what has come up so far; `not_used` are the ids of uses that give no rules."""
 
     actions: Mapping[str, type[ActionSpec]]
     channels: Collection[str]
     windows: Mapping[str, Window]
     templates_dir: str
-    problems: list[Problem]
+    problems: list[Problem] = field(default_factory=list)
+    not_used: list[str] = field(default_factory=list)
 
 
 class _Written(NamedTuple):
@@ -86,7 +99,7 @@ def load_rules(
     All templates are checked, used or not; of `presets`, by their names, the shop's own. One that is not there is to be
     written in `templates_dir`.
     """
-    known = _Known(actions, channels, windows, templates_dir, [])
+    known = _Known(actions, channels, windows, templates_dir)
     right = {name: _read(preset, known) for name, preset in presets.items() if preset.own}
     documents = [parse(text, file) for file, text in files.items()]
     found: dict[str, tuple[_Written, Rule]] = {}
@@ -114,7 +127,7 @@ def load_rule(
     templates: Templates,
 ) -> Rule | list[Problem]:
     """A rule from the `source` of one that was loaded before; or why it does not fit what is known by now."""
-    known = _Known(actions, channels, windows, "templates", [])
+    known = _Known(actions, channels, windows, "templates")
     document = parse(f'{{"rules": [{source}]}}', "as it was")  # JSON is YAML
     data = json.loads(source)
     used = data.pop("preset", {"name": None, "inputs": {}})
@@ -135,8 +148,12 @@ def check_preset(
     windows: Mapping[str, Window],
 ) -> list[Problem]:
     """The mistakes of a preset, with any inputs: sorted, each once."""
-    known = _Known(actions, channels, windows, "templates", [])
-    _read(files._replace(own=True), known)
+    known = _Known(actions, channels, windows, "templates")
+    messages = {
+        name: {locale: each._replace(ships=False) for locale, each in texts.items()}
+        for name, texts in files.messages.items()
+    }
+    _read(files._replace(own=True, messages=messages), known)
     return sorted(set(known.problems))
 
 
@@ -178,12 +195,10 @@ def _read(files: PresetFiles, known: _Known) -> Preset | None:
     if preset is None or not files.own:
         return preset
     inputs = examples(preset)
-    for position, rule in enumerate(preset.rules):
-        path: Path = ("rules", position)
-        filled = fill_in(rule, inputs)
-        at = {(*path, *inner): ("inputs", name) for inner, name in filled.came_from.items()}
-        document = replace(preset.document, written_at=at)
-        _rule(_Written(document, path, filled.rule, preset.messages, preset.name, inputs), known)
+    filled = [fill_in(rule, inputs).rule for rule in preset.rules]
+    document = replace(preset.document, data={"rules": filled})
+    for position, rule in enumerate(filled):
+        _rule(_Written(document, ("rules", position), rule, preset.messages, preset.name, inputs), known)
     for texts in preset.messages.values():
         known.problems.extend(_mistakes_in(texts, PROVIDED))
     return preset if len(known.problems) == before else None
@@ -204,24 +219,18 @@ def _written(
         if not isinstance(data, dict) or "use" not in data:
             yield _Written(document, path, data, templates)
             continue
-        name = data["use"]
+        name = str(data["use"])
         if name not in presets:
-            hint = did_you_mean(str(name), presets) or f"; there are {', '.join(presets) or 'none'}"
+            hint = did_you_mean(name, presets) or f"; there are {', '.join(presets) or 'none'}"
             known.problems.append(document.problem((*path, "use"), f"there is no preset '{name}'{hint}"))
-            continue
-        if name not in right:
+        elif name not in right:
             right[name] = _read(presets[name], known)
-        preset = right[name]
+        preset = right.get(name)
         if preset is None:
+            known.not_used.append(str(data.get("id", name)))
             continue
-        for each in use(document, path, data, preset):
-            if isinstance(each, Problem):
-                known.problems.append(each)
-            else:
-                yield _Written(each.document, path, each.rule, merged(preset.messages, templates), name, each.inputs)
-
-
-_NOT_BY_OVERLAY = ("id", "was", "trigger")
+        for each in use(document, path, data, preset, known.problems):
+            yield _Written(each.document, path, each.rule, merged(preset.messages, templates), name, each.inputs)
 
 
 def _lay_over(
@@ -237,14 +246,14 @@ def _lay_over(
     if not isinstance(overlay, dict) or not isinstance(name, str):
         known.problems.append(document.problem(path, "say of which rule: 'rule: its-id', and what to replace in it"))
         return
-    if name not in places:
+    if name not in places and not any(is_of(used, name) for used in known.not_used):
         hint = did_you_mean(name, places) or f"; there are {', '.join(places) or 'none'}"
         known.problems.append(document.problem((*path, "rule"), f"there is no rule '{name}'{hint}"))
-    for key in _NOT_BY_OVERLAY:
+    for key in NOT_BY_OVERLAY:
         if key in overlay:
             message = f"an overlay cannot replace '{key}': write a rule of its own"
             known.problems.append(document.problem((*path, key), message, key=True))
-    if name not in found or overlay.keys() & {*_NOT_BY_OVERLAY}:
+    if name not in found or overlay.keys() & {*NOT_BY_OVERLAY}:
         return
     written, before = found[name]
     assert isinstance(written.data, dict)
@@ -461,8 +470,8 @@ def _check_marked(draft: _Draft, path: Path, spec: ActionSpec) -> None:
             draft.problem(document.known_part((*path, *where)), message)
             continue
         user = document.describe(path[:2])
-        found = set(_mistakes_in(templates[name], draft.provided, inputs)) - {*_mistakes_in(templates[name], PROVIDED)}
-        for problem in found:
+        found = set(_mistakes_in(templates[name], draft.provided, inputs))
+        for problem in found.difference(_mistakes_in(templates[name], PROVIDED)) if found else ():
             known.problems.append(problem._replace(message=f"{problem.message}, and {user} uses this template"))
     _check_whatsapp(draft, path, spec)
 
@@ -487,8 +496,10 @@ def _texts(files: Mapping[str, TextFile]) -> dict[str, str]:
 def _mistakes_in(
     files: Mapping[str, TextFile], provided: Collection[str], inputs: type[Struct] | None = None
 ) -> Iterator[Problem]:
-    """The mistakes of a Markdown template in all its languages."""
+    """The mistakes of a Markdown template in all its languages. What ships can only lack what nothing provides."""
     for each in files.values():
+        if each.ships and all(name in provided or name not in each.text for name in PROVIDED):
+            continue
         yield from check_message(each.text, each.file, provided, inputs)
 
 

@@ -6,6 +6,7 @@ laid over each rule. What comes out is written as any rule is, so from there on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,15 +16,16 @@ from pydantic import BeforeValidator, Field
 
 from rules.document import Document, Path, Placeholder, Problem, parse
 from rules.inputs import INPUT_KINDS, Given, Kind, Plain, read_input
-from rules.schema import RuleSpec, Strict
+from rules.schema import RuleSpec, Slug, Strict
 from rules.validation import did_you_mean, known_version, validate, validate_part
 
 
 class TextFile(NamedTuple):
-    """A text, and the file that it stands in."""
+    """A text, and the file that it stands in. One that `ships` with Aftersale has no mistake in itself."""
 
     file: str
     text: str
+    ships: bool = False
 
 
 Messages = Mapping[str, Mapping[str, TextFile]]
@@ -113,7 +115,7 @@ def read_preset(files: PresetFiles, problems: list[Problem]) -> Preset | None:
 def _input(document: Document, name: str, written: object, problems: list[Problem]) -> InputSpec | None:
     path: Path = ("inputs", name)
     spec = validate_part(document, path, written, InputSpec, problems)
-    if not name.isidentifier():
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
         message = f"'{name}' can't be called in messages: write small letters, digits and '_'"
         problems.append(document.problem(path, message, key=True))
     if spec is None:
@@ -149,17 +151,18 @@ def _check_names(files: PresetFiles, document: Document, rules: object, problems
             problems.append(document.problem(("rules", position), "expected keys with values"))
             continue
         name = rule.get("id")
-        if not (isinstance(name, str) and _is_of(files.name, name)):
+        if not (isinstance(name, str) and is_of(files.name, name)):
             problems.append(document.problem(("rules", position, "id"), _misnamed(files.name, "a rule")))
         elif name in seen:
             problems.append(document.problem(("rules", position, "id"), f"there is a rule '{name}' already"))
         seen.add(str(name))
     for name, texts in files.messages.items():
-        if not _is_of(files.name, name):
+        if not is_of(files.name, name):
             problems.extend(Problem(each.file, 1, 1, _misnamed(files.name, "a message")) for each in texts.values())
 
 
-def _is_of(preset: str, name: str) -> bool:
+def is_of(preset: str, name: str) -> bool:
+    """Whether this is the id of one of a preset's rules, or the name of one of its messages."""
     return name == preset or name.startswith(f"{preset}-")
 
 
@@ -207,13 +210,13 @@ def _filled(value: object, path: Path, inputs: Mapping[str, Given], came_from: d
 
 def examples(preset: Preset) -> dict[str, Given]:
     """Inputs with which a preset can be looked at: its defaults, and values that fit, but for names of the shop's."""
-    found = {}
-    for name, spec in preset.inputs.items():
-        value: Plain = spec.options[0] if spec.options else INPUT_KINDS[spec.type].example
-        if spec.default is not None and spec.type not in ("window", "channels"):
-            value = read_input(spec.type, spec.options, spec.default)
-        found[name] = Given(spec.type, value)
-    return found
+    return {name: Given(spec.type, _example(spec)) for name, spec in preset.inputs.items()}
+
+
+def _example(spec: InputSpec) -> Plain:
+    if spec.default is not None and spec.type not in ("window", "channels"):
+        return read_input(spec.type, spec.options, spec.default)
+    return spec.options[0] if spec.options else INPUT_KINDS[spec.type].example
 
 
 # Using it -----------------------------------------------------------------------------------------------------
@@ -228,11 +231,15 @@ LAID_OVER = (
     "priority",
     "urgent",
     "in_flight",
+    "platform",
 )
 """What may stand beside `use`, in place of what the preset's rules say."""
 
 ADDED = ("conditions", "any_of", "none_of", "stop_if")
 """What may stand there besides what they say."""
+
+NOT_BY_OVERLAY = ("id", "was", "trigger")
+"""What an overlay cannot replace: with another of these, it is another rule."""
 
 BESIDE = ("use", "with", "id", "was", *LAID_OVER, *ADDED)
 
@@ -245,28 +252,39 @@ class Used(NamedTuple):
     inputs: Mapping[str, Given]
 
 
-def use(document: Document, path: Path, data: Mapping[str, object], preset: Preset) -> list[Used] | list[Problem]:
-    """The rules that this entry of a rule file gives, or what is wrong with it."""
-    problems: list[Problem] = []
+def use(
+    document: Document, path: Path, data: Mapping[str, object], preset: Preset, problems: list[Problem]
+) -> list[Used]:
+    """The rules that this entry of a rule file gives; what is wrong in the entry is added to `problems`, and something
+    that fits stands in its place, so that the rest can be looked at.
+    """
     _check_keys(document, path, data, preset, problems)
-    inputs = _given(document, path, data, preset, problems)
-    if problems:
-        return problems
+    told = data.get("with", {})
+    if not isinstance(told, dict):
+        problems.append(document.problem((*path, "with"), "write inputs as 'name: value'"))
+        told = {name: _example(spec) for name, spec in preset.inputs.items()}
+    for name in sorted(told.keys() - preset.inputs.keys()):
+        hint = did_you_mean(name, preset.inputs) or f"; there are {', '.join(preset.inputs) or 'none'}"
+        message = f"the preset '{preset.name}' has no input '{name}'{hint}"
+        problems.append(document.problem((*path, "with", name), message, key=True))
+    inputs = {name: _given(document, path, told, name, spec, problems) for name, spec in preset.inputs.items()}
     used = []
     for written in preset.rules:
         rule, came_from = fill_in(written, inputs)
-        told = data.get("with")
         at: dict[Path, Path] = {
-            (*path, *inner): (*path, "with", name)
-            for inner, name in came_from.items()
-            if isinstance(told, dict) and name in told
+            (*path, *inner): (*path, "with", name) for inner, name in came_from.items() if name in told
         }
         for key in ("id", "was"):
-            if key in data:
+            if isinstance(data.get(key), str):
                 rule[key] = str(data[key]) + str(written["id"]).removeprefix(preset.name)
         _lay_over(document, path, data, rule, at, problems)
         used.append(Used(rule, replace(document, written_at=at), inputs))
-    return problems or used
+    return used
+
+
+class _Names(Strict):
+    id: Slug | None = None
+    was: Slug | None = None
 
 
 def _check_keys(
@@ -282,44 +300,33 @@ def _check_keys(
         else:
             message = f"there is no key '{key}'{did_you_mean(key, BESIDE)}"
         problems.append(document.problem((*path, key), message, key=True))
-    problems.extend(
-        document.problem((*path, key), f"write '{key}' as text", key=True)
-        for key in ("id", "was")
-        if key in data and not isinstance(data[key], str)
-    )
+    validate_part(document, path, {key: data[key] for key in ("id", "was") if key in data}, _Names, problems)
 
 
 def _given(
-    document: Document, path: Path, data: Mapping[str, object], preset: Preset, problems: list[Problem]
-) -> dict[str, Given]:
-    """Every input of the preset: as it is given under `with`, or its default."""
-    told = data.get("with", {})
-    if not isinstance(told, dict):
-        problems.append(document.problem((*path, "with"), "write inputs as 'name: value'"))
-        told = {}
-    for name in told.keys() - preset.inputs.keys():
-        hint = did_you_mean(name, preset.inputs) or f"; there are {', '.join(preset.inputs) or 'none'}"
-        message = f"the preset '{preset.name}' has no input '{name}'{hint}"
-        problems.append(document.problem((*path, "with", name), message, key=True))
-    given = {}
-    for name, spec in preset.inputs.items():
-        takes = " or ".join(spec.options) if spec.options else INPUT_KINDS[spec.type].takes
-        if name not in told and spec.must_be_given:
-            message = f"'{name}' has to be given: {takes}. {spec.about.strip()}"
-            problems.append(document.problem((*path, "with"), f"'with' is missing; {message}" if not told else message))
-            continue
+    document: Document,
+    path: Path,
+    told: Mapping[str, object],
+    name: str,
+    spec: InputSpec,
+    problems: list[Problem],
+) -> Given:
+    """An input as it is told, or its default."""
+    takes = " or ".join(spec.options) if spec.options else INPUT_KINDS[spec.type].takes
+    may_be_none = not spec.must_be_given and spec.default is None
+    here = (*path, "with", name)
+    if name not in told and spec.must_be_given:
+        message = f"'{name}' has to be given: {takes}. {spec.about.strip()}"
+        problems.append(document.problem_at(document.mark((*path, "with")), path, message))
+    elif told.get(name, spec.default) is None and not may_be_none:
+        problems.append(document.problem(here, f"'{name}' is empty; it takes {takes}", key=True))
+    else:
         value = told.get(name, spec.default)
-        if name in told and value is None and (spec.must_be_given or spec.default is not None):
-            message = f"'{name}' is empty; it takes {takes}"
-            problems.append(document.problem((*path, "with", name), message, key=True))
-            continue
         try:
-            plain = read_input(spec.type, spec.options, value) if value is not None else None
+            return Given(spec.type, read_input(spec.type, spec.options, value) if value is not None else None)
         except ValueError as error:
-            problems.append(document.problem((*path, "with", name), f"it takes {takes}: {error}"))
-            continue
-        given[name] = Given(spec.type, plain)
-    return given
+            problems.append(document.problem(here, str(error)))
+    return Given(spec.type, _example(spec))
 
 
 def _lay_over(

@@ -328,8 +328,8 @@ def _part(node: nodes.Getattr | nodes.Getitem, kind: Any, name: str, walk: _Walk
     parts = _parts(kind)
     if name in parts:
         return parts[name]
-    if parts:
-        hint = did_you_mean(name, parts) or (f"; there are {', '.join(parts)}" if len(parts) <= 10 else "")
+    if _is_record(kind):
+        hint = did_you_mean(name, parts) or (f"; there are {', '.join(parts)}" if 0 < len(parts) <= 10 else "")
         walk.flaw(node, f"there is no '{name}' in '{owner}'{hint}", whole)
     elif get_origin(kind) is tuple:
         walk.flaw(node, f"'{owner}' has many values; go through them with for", whole)

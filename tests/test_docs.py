@@ -34,12 +34,17 @@ from connector.ruletests.cases import read_cases
 from connector.ruletests.keys import ExpectedKeys, ItemKeys, OrderKeys, RuleTestFile, RuleTestKeys
 from connector.ruletests.life import HAPPENINGS
 from connector.ruletests.playing import play, stand_for
+from connector.ruletests.presets import invented_shop, preset_cases
 from connector.ruletests.verdicts import verdict
 from connector.store.tables import metadata
+from connector.texts import known_presets, shipped_presets
 from rules.conditions import FIELDS, OPERATORS
+from rules.document import Problem
 from rules.events import TRIGGERS, Ladders, Rung
+from rules.inputs import INPUT_KINDS
 from rules.letter import FrontMatter
 from rules.planner import State
+from rules.preset import BESIDE, InputSpec, PresetFile, read_preset
 from rules.rule import OncePer
 from rules.schema import RuleFile, RuleSpec, StepSpec
 from rules.template_check import check_message
@@ -50,7 +55,7 @@ from rules.triggers import concluded_triggers
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", *(f"docs/{file.name}" for file in ROOT.glob("docs/*.md")))
 RULES, CONFIGURATION, COMMANDS = "docs/rules.md", "docs/configuration.md", "docs/commands.md"
-RULE_TESTS = "docs/rule-tests.md"
+RULE_TESTS, PRESETS = "docs/rule-tests.md", "docs/presets.md"
 
 
 # Reading Markdown ---------------------------------------------------------------------------------------------
@@ -203,6 +208,31 @@ def test_every_key_of_a_rule_file_is_documented() -> None:
 
 def test_every_key_of_a_rule_is_documented() -> None:
     assert_documents(RuleSpec, RULES, "The keys of a rule")
+
+
+def test_every_key_of_a_preset_and_of_its_inputs_is_documented() -> None:
+    assert_documents(PresetFile, PRESETS, "A preset of your own", "key of a preset")
+    assert_documents(InputSpec, PRESETS, "A preset of your own", "key of an input")
+
+
+def test_every_key_beside_use_and_every_type_of_input_is_documented() -> None:
+    assert named(PRESETS, "Using one", "key") == set(BESIDE)
+    assert {code(cells[0])[0]: bool(code(cells[2])) for cells in table(PRESETS, "Inputs", "type")} == {
+        name: kind.told is not None for name, kind in INPUT_KINDS.items()
+    }
+
+
+def test_every_preset_is_documented_with_its_inputs_and_their_defaults() -> None:
+    presets = {files.name: read_preset(files, []) for files in shipped_presets([])}
+    assert named(PRESETS, "The presets", "preset") == presets.keys()
+    for name, preset in presets.items():
+        assert preset is not None
+        rows = {code(cells[0])[0]: cells[2] for cells in table(PRESETS, name, "input")} if preset.inputs else {}
+        assert rows.keys() == preset.inputs.keys(), name
+        for each, spec in preset.inputs.items():
+            if isinstance(spec.default, bool | int | str):
+                assert rows[each] == f"`{as_written(spec.default)}`", f"{name}, {each}"
+            assert ("Required." in rows[each]) == spec.must_be_given, f"{name}, {each}"
 
 
 def test_every_key_of_a_step_is_documented() -> None:
@@ -390,7 +420,10 @@ BASE_CONFIG = {
     "stores": f"[{{{', '.join(f'{key}: {value!r}' for key, value in BASE_STORE.items())}}}]",
 }
 EXAMPLES = [
-    block for page in PAGES for block in blocks(page) if block.what.startswith("yaml") and block.what != "yaml tests"
+    block
+    for page in PAGES
+    for block in blocks(page)
+    if block.what.startswith("yaml") and block.what not in ("yaml tests", "yaml preset", "yaml preset-tests")
 ]
 
 
@@ -460,6 +493,23 @@ def test_an_example_of_a_rule_test_passes(block: Block, tmp_path: Path) -> None:
     assert problems == []
     with stand_for(loaded.config) as stand:
         assert [verdict(play(stand, case), 0.0).complaints for case in cases] == [()] * len(cases)
+
+
+def test_the_example_of_a_preset_is_right_and_passes_its_tests(tmp_path: Path) -> None:
+    written, tests = (
+        next(each for each in blocks(PRESETS) if each.what == what) for what in ("yaml preset", "yaml preset-tests")
+    )
+    file = tmp_path / "care" / "preset.yaml"
+    message = "Be kind to it.{% if input.page %} {{ input.page }}{% endif %}"
+    (file.parent / "messages" / "care").mkdir(parents=True)
+    (file.parent / "messages" / "care" / "en.md").write_text(message)
+    file.write_text(written.text, encoding="utf-8")
+    file.with_name("tests.yaml").write_text(tests.text, encoding="utf-8")
+    problems: list[Problem] = []
+    cases = list(preset_cases([known_presets(tmp_path, problems)["care"]], problems))
+    assert [*map(str, problems)] == []
+    with stand_for(invented_shop()) as stand:
+        assert [verdict(play(stand, case), 0.0).complaints for case in cases] == [()]
 
 
 TEMPLATES = [block for page in PAGES for block in blocks(page) if block.what.startswith("markdown")]

@@ -24,6 +24,7 @@ from connector.loading import Loaded, about, unmet
 from connector.staff import named
 from rules.document import Problem
 from rules.fitting import never_fits
+from rules.inputs import Plain
 from rules.rule import Action, Rule, Step
 
 if TYPE_CHECKING:
@@ -161,6 +162,8 @@ def _show(screen: Console, loaded: Loaded, lengths: Sequence[Length]) -> None:
             for rule in rules:
                 made.add_row(rule.id, rule.trigger, _steps(rule, via))
             screen.print(Padding(made, (0, 0, 0, 2)))
+        for line in _uses(rules):
+            screen.print(Padding(clean(line), (0, 0, 0, 2)), style="dim")
     if lengths:
         screen.print()
     for each in lengths:
@@ -175,6 +178,27 @@ def _same_rules(loaded: Loaded) -> dict[tuple[str, ...], tuple[Rule, ...]]:
         alike = tuple((rule.version, *(str(step.send_between) for step in rule.steps)) for rule in rules)
         names.setdefault(alike, []).append(name)
     return {tuple(each): loaded.rules[each[0]] for each in names.values()}
+
+
+def _uses(rules: Sequence[Rule]) -> Iterator[str]:
+    """What each use of a preset gives, and with which inputs."""
+    of_preset = [rule for rule in rules if rule.preset is not None]
+    for where in dict.fromkeys(rule.where for rule in of_preset):
+        used = [rule for rule in of_preset if rule.where == where]
+        inputs = {name: given.value for name, given in used[0].inputs.items() if given.value is not None}
+        told = "; ".join(f"{name}: {_as_written(value)}" for name, value in inputs.items())
+        yield f"{where}: the preset '{used[0].preset}' gives {', '.join(rule.id for rule in used)} ({told})"
+
+
+def _as_written(value: Plain) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{name} {each}" for name, each in value.items())
+        case list():
+            return ", ".join(value)
+        case bool():
+            return str(value).lower()
+    return str(value)
 
 
 def _steps(rule: Rule, via: tuple[str, ...]) -> str:
