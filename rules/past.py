@@ -13,7 +13,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from adapters.model import Order, Shipment
+from adapters.model import Order, Remarks, Shipment
 from rules.events import PARCEL, PARTLY_REFUNDED, RETURN_REQUESTED, SEEN, STATUS, Event, Journal
 
 REFUNDED = "order.refunded"
@@ -94,6 +94,14 @@ def as_of(past: Past, moment: datetime) -> Order:
         items=order.items if refunds else tuple(replace(item, refunded=0) for item in order.items),
         returns=tuple(returns),
         trashed=False,
+    )
+
+
+def said_by(remarks: Remarks, moment: datetime) -> Remarks:
+    """What of it had been said at `moment`, as it reads now."""
+    return Remarks(
+        tuple(each for each in remarks.reviews if each.created_at <= moment),
+        tuple(each for each in remarks.notes if each.at <= moment),
     )
 
 
