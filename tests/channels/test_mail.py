@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.channels import registry
@@ -159,7 +159,6 @@ def test_a_text_arrives_as_it_was_written(text: str) -> None:
     assert text_of(arrived(text=text)) == text
 
 
-@settings(deadline=None)  # The machine may be busy.
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0")))
 def test_any_text_arrives_as_it_was_written(text: str) -> None:
     assert text_of(arrived(text=text)) == text.removesuffix("\n")

@@ -396,7 +396,7 @@ def act(shop: Shop, outcome: State) -> None:
         return
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STORIES)
 def test_in_any_story_the_laws_hold(story: Sequence[tuple[str, tuple[str, Any]]]) -> None:
     shop = Shop(rule(*VARIANTS[0]), ladders=CAREFUL)

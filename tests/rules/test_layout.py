@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import css_inline
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.layout import Brand, Page, contrast, page, parse_colour, parse_logo, readable, text_on, unsubscribe_word
@@ -20,7 +20,6 @@ def with_styles_in_place(html: str) -> str:
     return css_inline.inline(html)
 
 
-@settings(deadline=None)  # The machine may be busy.
 @given(COLOURS)
 def test_any_colour_of_a_shop_gives_text_that_can_be_read(colour: str) -> None:
     assert contrast(text_on(colour), colour) >= 4.5
@@ -28,7 +27,6 @@ def test_any_colour_of_a_shop_gives_text_that_can_be_read(colour: str) -> None:
         assert contrast(readable(colour, ground), ground) >= 4.5
 
 
-@settings(deadline=None)  # The machine may be busy.
 @given(COLOURS)
 def test_every_text_of_a_page_stands_out_from_its_ground(colour: str) -> None:
     html = page(LETTER, Brand(colour=colour))

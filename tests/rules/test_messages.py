@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.model import Customer, LineItem, Money, Order, Shipment
@@ -146,7 +146,6 @@ def test_a_full_stop_that_the_language_writes_itself_is_not_written_twice() -> N
 # --- the subject ------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)  # The machine may be busy.
 @given(st.text(max_size=40))
 def test_no_name_breaks_out_of_the_subjects_line(name: str) -> None:
     subject = letter(context=about(name)).mail_subject
@@ -242,7 +241,6 @@ NASTY = st.lists(st.sampled_from(["<", ">", '"', "'", "](", "&lt;", "\n", "0q0z"
 )
 
 
-@settings(deadline=None)  # The machine may be busy.
 @given(NASTY)
 def test_whatever_a_name_is_the_page_has_the_same_tags(name: str) -> None:
     name_in = "{{ customer.first_name }}"

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.actions import known_actions
@@ -353,7 +353,6 @@ VALUES = st.recursive(
 KEYS = st.sampled_from(["use", "with", "id", "was", "conditions", "any_of", "stop_if", "enabled", "holdout", "rule"])
 
 
-@settings(deadline=None)
 @given(st.dictionaries(KEYS, VALUES), st.dictionaries(KEYS, VALUES))
 def test_no_use_and_no_overlay_makes_the_loader_raise(use: dict[str, object], overlay: dict[str, object]) -> None:
     text = yaml.safe_dump({"rules": [{"use": "lenses", **use}], "overlays": [{"rule": "lenses", **overlay}]})
@@ -361,7 +360,6 @@ def test_no_use_and_no_overlay_makes_the_loader_raise(use: dict[str, object], ov
     assert rules or problems
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["version", "name", "about", "inputs", "rules"]), VALUES))
 def test_no_preset_makes_the_loader_raise(written: dict[str, object]) -> None:
     text = yaml.safe_dump({**yaml.safe_load(LENSES.replace("!input ", "")), **written})

@@ -7,7 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -214,7 +214,6 @@ NASTY = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None)  # The machine may be busy.
 @given(NASTY | st.text(max_size=30))
 def test_no_data_becomes_a_tag_or_a_link(name: str) -> None:
     context = about(Customer(first_name=name, last_name="x"))
@@ -224,7 +223,6 @@ def test_no_data_becomes_a_tag_or_a_link(name: str) -> None:
     assert set(Tags(note).tags) <= {"b"}
 
 
-@settings(deadline=None)  # The machine may be busy.
 @given(NASTY)
 def test_data_arrives_as_it_is_but_for_its_spaces(name: str) -> None:
     context = about(Customer(first_name=name))

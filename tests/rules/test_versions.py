@@ -162,7 +162,7 @@ def happen(shop: Shop, story: Sequence[tuple[str, tuple[str, Any]]], edits: str)
             shop.see(seen)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SWITCHED_ON, STORIES, SWITCHED_ON, STORIES)
 def test_who_is_under_way_gets_what_they_would_have_got_without_the_edit(
     first: Rule, before: Sequence[tuple[str, Any]], second: Rule, after: Sequence[tuple[str, Any]]

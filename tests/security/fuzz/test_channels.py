@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
@@ -66,7 +66,6 @@ def told_of(ask: Callable[[], object]) -> str:
         return str(error)
 
 
-@settings(deadline=None)
 @given(ANSWERS)
 def test_what_became_of_a_message_is_always_told_in_our_words(answer: Answer) -> None:
     sent = message(TO, template="on_its_way", parameters=("x",))
@@ -77,7 +76,6 @@ def test_what_became_of_a_message_is_always_told_in_our_words(answer: Answer) ->
             assert TOKEN not in told
 
 
-@settings(deadline=None)
 @given(ANSWERS)
 def test_a_call_to_a_web_service_is_taken_or_fails_in_our_words(answer: Answer) -> None:
     made = webhook.Settings(url="https://service.example.com/hook?key=marked", secret="s" * 32)  # type: ignore[arg-type]

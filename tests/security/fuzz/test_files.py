@@ -77,7 +77,6 @@ def edits(text: str) -> st.SearchStrategy[str]:
     return st.lists(change, min_size=1, max_size=5).map(apply)
 
 
-@settings(deadline=None)
 @given(edits(RULES) | st.text(max_size=200))
 def test_no_rule_file_makes_the_loader_raise(text: str) -> None:
     rules, problems = load_rules(
@@ -97,7 +96,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz") / "config.yaml"
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=edits(CONFIG))
 def test_no_config_file_makes_the_loader_raise(file: Path, text: str) -> None:
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -146,7 +145,6 @@ statements = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(statements | st.text(max_size=100), st.sampled_from(["html", "plain"]), st.text(max_size=30))
 def test_a_template_becomes_words_or_an_error_that_says_nothing_of_the_customer(
     source: str, markup: str, note: str

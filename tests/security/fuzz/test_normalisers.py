@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import NAMELESS, Broken
@@ -168,7 +168,6 @@ def is_sound(made: Order | Broken) -> bool:
     return True
 
 
-@settings(deadline=None)
 @given(garbled(TEA))
 def test_a_garbled_woocommerce_order_is_understood_or_set_aside(order: dict[str, Any]) -> None:
     raw = _one_order(msgspec.Raw(msgspec.json.encode(order)))
@@ -176,7 +175,6 @@ def test_a_garbled_woocommerce_order_is_understood_or_set_aside(order: dict[str,
     woocommerce.modified_at(raw)
 
 
-@settings(deadline=None)
 @given(garbled(MUGS) | garbled(CHECKOUT))
 def test_a_garbled_shopify_order_is_understood_or_set_aside(order: dict[str, Any]) -> None:
     for raw in read_nodes([msgspec.Raw(msgspec.json.encode(order))]):
@@ -184,7 +182,6 @@ def test_a_garbled_shopify_order_is_understood_or_set_aside(order: dict[str, Any
         shopify.modified_at(raw)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200) | junk.map(msgspec.json.encode))
 def test_what_is_no_order_at_all_is_set_aside(body: bytes) -> None:
     try:
