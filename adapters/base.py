@@ -7,13 +7,13 @@ All times given and returned are aware, UTC, and on *our* clock for what we ask,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NewType, Protocol
 
-from adapters.model import Coupon, Order, Product, StoreInfo
+from adapters.model import Coupon, Order, Product, Review, StaffNote, StoreInfo
 
 Cursor = NewType("Cursor", str)
 """Where a walk over changed orders may be resumed. Opaque to everyone but the adapter that made it."""
@@ -31,6 +31,9 @@ class Capability(StrEnum):
     """Abandoned checkouts are a walk of their own. (Where they are orders in draft, `changed_orders` brings them.)"""
     PRODUCTS = "products"
     """Products are asked for by themselves. (Where orders tell their categories, tags and pages, nothing more is.)"""
+    REVIEWS = "reviews"
+    STAFF_NOTES = "staff_notes"
+    """Notes that the staff wrote can be read. (`NOTES` can be written.)"""
 
 
 NAMELESS = "unknown"
@@ -39,7 +42,9 @@ NAMELESS = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An order that could not be understood: set aside by the caller, never a reason to stop."""
+    """An order that could not be understood: set aside by the caller, never a reason to stop. Among `Reviews` it is a
+    review, whose id stands in `order_id`'s place.
+    """
 
     order_id: str
     reason: str
@@ -67,12 +72,33 @@ class Fetched:
     broken: tuple[Broken, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """Some reviews, oldest first. `cursor` is safe to resume from once they are stored."""
+
+    reviews: tuple[Review, ...]
+    cursor: Cursor | None
+    broken: tuple[Broken, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What the staff wrote on each order that was there, by the order's id; `broken` are orders with a note that could
+    not be understood, beside those that could.
+    """
+
+    notes: Mapping[str, tuple[StaffNote, ...]]
+    broken: tuple[Broken, ...] = ()
+
+
 class StoreAdapter(Protocol):
     """One store on one platform. Every method may raise the errors of `adapters.errors`."""
 
     capabilities: frozenset[Capability]
     markup: Literal["html", "plain"]
     """How the text of notes and messages is read: what is put into it is escaped accordingly."""
+    notes_at_once: int
+    """Of how many orders `staff_notes` may be asked in a few minutes without being a burden to the store."""
 
     @property
     def skew(self) -> timedelta | None:
@@ -101,6 +127,20 @@ class StoreAdapter(Protocol):
     def changed_checkouts(self, after: Cursor | None) -> Iterator[Page]:
         """As `changed_orders`, for abandoned checkouts: orders marked `draft`, whose ids no order has. One that was
         completed after all is `trashed`: its order comes by itself.
+        """
+
+    def new_reviews(self, after: Cursor | None) -> Iterator[Reviews]:
+        """Walk every review, published or held back, that was written since `after` (None: all there are), oldest
+        first.
+
+        Overlaps what was seen before; what is in the overlap and was edited comes as it is now. Always yields at least
+        one page. Raises Unsupported where the platform has none.
+        """
+
+    def staff_notes(self, ids: Sequence[str]) -> Noted:
+        """What people of the staff wrote on these orders, for the staff alone: the latest notes, oldest first.
+
+        Neither what the store or an app notes by itself nor what came by `add_note`. Orders that are gone are left out.
         """
 
     def get_orders(self, ids: Sequence[str]) -> Fetched:

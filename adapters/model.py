@@ -207,6 +207,41 @@ class Order(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         return self.status == "refunded" or (given_back > 0 and given_back >= self.total.amount)
 
 
+LONGEST_REMARK = 2_000
+"""Characters of a review or note that are read; what is longer is cut."""
+
+
+class Review(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What somebody wrote about a product, published or still held back. `rating` is 1 to 5 stars; `text` is plain;
+    `email` and `name` are as the writer gave them.
+    """
+
+    id: str
+    created_at: datetime
+    rating: int | None = None
+    text: str | None = None
+    product_id: str | None = None
+    product_name: str | None = None
+    email: str | None = None
+    name: str | None = None
+
+
+class StaffNote(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What somebody of the staff wrote on an order, in plain text, for the staff alone."""
+
+    id: str
+    at: datetime
+    text: str
+    author: str | None = None
+
+
+class Remarks(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What was said about an order, in the order in which it became known."""
+
+    reviews: tuple[Review, ...] = ()
+    notes: tuple[StaffNote, ...] = ()
+
+
 class Coupon(Struct, frozen=True, gc=False, kw_only=True):
     """A single-use coupon to be made. Exactly one of `percent` and `amount` is given; `email` limits who may use it."""
 

@@ -11,6 +11,10 @@ and two more where what counts as shipped and delivered is told there in its own
     SHIPPED_WHEN = ({"shipment": "present"},)
     DELIVERED_WHEN = ({"shipment": "delivered"},)
 
+and one more for what no store on it can do, each with a sentence that says so:
+
+    LACKS = {Capability.REVIEWS: "Shopify has no reviews of its own"}
+
 Those built in are the folders beside this file that hold an adapter.py. Other people's are found by their
 entry point in the group "aftersale.adapters", whose name is the platform's and whose value is the module's:
 
@@ -32,9 +36,11 @@ import adapters
 from adapters.installed import entry_points
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
 
-    from adapters.base import StoreAdapter
+    from adapters.base import Capability, StoreAdapter
 
 GROUP = "aftersale.adapters"
 
@@ -67,6 +73,14 @@ def ladders_of(platform: str) -> dict[str, list[dict[str, str]]]:
     module = _load(platform)
     found = {key: getattr(module, key.upper(), None) for key in ("shipped_when", "delivered_when")}
     return {key: [dict(rung) for rung in rungs] for key, rungs in found.items() if rungs is not None}
+
+
+def lacks_of(platform: str) -> Mapping[Capability, str]:
+    """What no store on the platform can do, each with a sentence (without its full stop) that says so, as far as the
+    platform tells without being asked. Raises UnknownPlatformError.
+    """
+    found: Mapping[Capability, str] = getattr(_load(platform), "LACKS", {})
+    return found
 
 
 def create(platform: str, **settings: object) -> StoreAdapter:

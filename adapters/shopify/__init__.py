@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from adapters.base import Capability
 from adapters.shopify.access import shop_url
 from adapters.watch import NOBODY, Watch
 
@@ -25,6 +26,7 @@ NO_WAY_IN = "write 'access_token', or both 'client_id' and 'client_secret'"
 
 SHIPPED_WHEN = ({"shipment": "present"},)
 DELIVERED_WHEN = ({"shipment": "delivered"},)
+LACKS = {Capability.REVIEWS: "Shopify has no reviews of its own, and those of review apps are not open to others"}
 
 
 def _url(url: str) -> str:

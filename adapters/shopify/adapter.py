@@ -9,10 +9,10 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
-from adapters.base import Broken, Capability, Cursor, Fetched, Page
+from adapters.base import Broken, Capability, Cursor, Fetched, Noted, Page, Reviews
 from adapters.errors import Unavailable, Unsupported
 from adapters.model import Coupon, Order, Product, StoreInfo
-from adapters.shopify import bulk, coupons, messages, notes, site
+from adapters.shopify import LACKS, bulk, comments, coupons, messages, notes, site
 from adapters.shopify.client import Client, TooDear
 from adapters.shopify.complete import complete
 from adapters.shopify.normalise import normalise
@@ -35,12 +35,13 @@ class Shopify:
     """One store, used on these terms. `clock` tells aware UTC; `sleep` waits for seconds."""
 
     markup: Literal["html", "plain"] = "plain"
+    notes_at_once = 50
 
     def __init__(
         self, client: Client, terms: site.Terms, *, clock: Callable[[], datetime], sleep: Callable[[float], None]
     ) -> None:
         lacking = {Capability.PRODUCTS} | ({Capability.MESSAGES} if terms.messages == "off" else set())
-        self.capabilities = frozenset(Capability) - lacking
+        self.capabilities = frozenset(Capability) - LACKS.keys() - lacking
         self._client = client
         self._terms = terms
         self._clock = clock
@@ -68,6 +69,12 @@ class Shopify:
 
     def changed_checkouts(self, after: Cursor | None) -> Iterator[Page]:
         return self._pages(walk_checkouts(self._client, after))
+
+    def new_reviews(self, after: Cursor | None) -> Iterator[Reviews]:
+        raise Unsupported(f"{LACKS[Capability.REVIEWS]}.")
+
+    def staff_notes(self, ids: Sequence[str]) -> Noted:
+        return comments.staff_notes(self._client, ids)
 
     def get_orders(self, ids: Sequence[str]) -> Fetched:
         wanted = list(dict.fromkeys(ids))

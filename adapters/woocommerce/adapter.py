@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from adapters.base import Broken, Capability, Cursor, Fetched, Page
+from adapters.base import Broken, Capability, Cursor, Fetched, Noted, Page, Reviews
 from adapters.errors import NotFound, Rejected, Unavailable, Unsupported
 from adapters.model import Coupon, Order, Product, Shipment, StoreInfo
-from adapters.woocommerce import site
+from adapters.woocommerce import remarks, site
 from adapters.woocommerce.client import (
     PAGE,
     Client,
@@ -47,6 +47,7 @@ class WooCommerce:
 
     capabilities = frozenset(Capability) - {Capability.CHECKOUTS}
     markup: Literal["html", "plain"] = "html"
+    notes_at_once = 10
 
     def __init__(
         self, client: Client, *, clock: Callable[[], datetime], fulfillments: bool, zone: tzinfo | None = None
@@ -108,6 +109,12 @@ class WooCommerce:
 
     def changed_checkouts(self, after: Cursor | None) -> Iterator[Page]:
         raise Unsupported(f"{self._client.http.where} keeps unfinished checkouts among its orders.")
+
+    def new_reviews(self, after: Cursor | None) -> Iterator[Reviews]:
+        return remarks.new_reviews(self._client, after, self._clock() + (self.skew or timedelta(0)))
+
+    def staff_notes(self, ids: Sequence[str]) -> Noted:
+        return remarks.staff_notes(self._client, ids)
 
     def add_note(self, order_id: str, text: str, key: str) -> str:
         return self._post_note(order_id, text, to_customer=False)

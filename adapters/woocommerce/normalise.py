@@ -1,4 +1,7 @@
-"""WooCommerce's orders, told in the words of `adapters.model`. Pure: nothing is asked of the store here."""
+"""WooCommerce's orders, and what is said about them, told in the words of `adapters.model`.
+
+Pure: nothing is asked of the store here.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,19 @@ from html import unescape
 from typing import Any, TypeVar
 
 from adapters.base import NAMELESS, Broken
-from adapters.model import Address, Customer, LineItem, Money, Order, Product, Refund, Shipment
+from adapters.model import (
+    LONGEST_REMARK,
+    Address,
+    Customer,
+    LineItem,
+    Money,
+    Order,
+    Product,
+    Refund,
+    Review,
+    Shipment,
+    StaffNote,
+)
 from adapters.woocommerce.client import (
     RawAddress,
     RawFulfillment,
@@ -29,6 +44,10 @@ TAGS = "aftersale_tags"
 TRACKING = "_wc_shipment_tracking_items"
 DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft"})
 TRASH = "trash"
+
+_STATUSES = frozenset({"hold", "approved"})
+_NOBODY = frozenset({"system", "woocommerce"})
+"""Who has written what the store notes by itself, and what came through the API."""
 
 _LANGUAGE = ("wpml_language", "trp_language", "_locale", "locale")
 _TEST_MODE = {"_wcpay_mode": "test", "_ppcp_paypal_payment_mode": "sandbox"}
@@ -276,6 +295,58 @@ def _fulfillment(raw: RawFulfillment, zone: Zone) -> Shipment:
             if isinstance(item, dict) and (item_id := _text(item.get("item_id")))
         ),
     )
+
+
+def normalise_review(raw: Any) -> Review | Broken | None:
+    """The review, or why it cannot be understood; None for one in the bin or taken for spam."""
+    review_id = _text(raw.get("id")) if isinstance(raw, Mapping) else None
+    if review_id is None or not review_id.isdecimal():
+        return Broken(NAMELESS, "its id is no number")
+    if raw.get("status") not in _STATUSES:
+        return None
+    created_at = _moment(raw.get("date_created_gmt"))
+    if created_at is None:
+        return Broken(review_id, "it has no date_created_gmt that is a date")
+    product = _text(raw.get("product_id"))
+    return Review(
+        id=review_id,
+        created_at=created_at,
+        rating=_stars(raw.get("rating")),
+        text=_plain(raw.get("review")),
+        product_id=product if product != "0" else None,
+        product_name=_name(raw.get("product_name")),
+        email=_text(raw.get("reviewer_email")),
+        name=_name(raw.get("reviewer")),
+    )
+
+
+def _stars(rating: object) -> int | None:
+    """1 to 5. A review without stars has 0, and the API lets 6 be written."""
+    stars = _text(rating)
+    return int(stars) if stars in ("1", "2", "3", "4", "5") else None
+
+
+def normalise_note(raw: Any, order_id: str) -> StaffNote | Broken | None:
+    """The note, or why it cannot be understood; None for one to the customer, one that nobody wrote, or no words."""
+    if not isinstance(raw, Mapping):
+        return Broken(order_id, "a note on it is none")
+    author, text = _name(raw.get("author")), _plain(raw.get("note"))
+    if raw.get("customer_note") is not False or author is None or author.casefold() in _NOBODY or text is None:
+        return None
+    note_id, at = _text(raw.get("id")), _moment(raw.get("date_created_gmt"))
+    if note_id is None or at is None:
+        return Broken(order_id, "a note on it has no id, or no date")
+    return StaffNote(id=note_id, at=at, text=text, author=author)
+
+
+def _plain(written: object) -> str | None:
+    """What people write comes as HTML: its text alone, cut where it is too long."""
+    text = _text(written)
+    if text is None:
+        return None
+    lines = re.sub(r"<\s*(br|/p|/div|/li)\b[^>]*>", "\n", text, flags=re.IGNORECASE)
+    bare = unescape(re.sub(r"<[^>]*>", "", lines))
+    return re.sub(r"\s*\n\s*", "\n", bare).strip()[:LONGEST_REMARK].rstrip() or None
 
 
 def _local(value: object, zone: Zone) -> datetime | None:

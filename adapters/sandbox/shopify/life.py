@@ -49,9 +49,9 @@ def touch(store: Store, it: Order) -> None:
     it.updated = store.now()
 
 
-def tell(store: Store, it: Order, message: str, at: datetime | None = None) -> None:
-    """Add a line to the order's timeline."""
-    it.timeline.append(Entry(next(store.ids), message, at or store.now()))
+def tell(store: Store, it: Order, message: str, at: datetime | None = None, author: str | None = None) -> None:
+    """Add a line to the order's timeline; somebody's comment, if it has an author."""
+    it.timeline.append(Entry(next(store.ids), message, at or store.now(), author))
 
 
 def known_customer(store: Store, given: Mapping[str, Any], at: datetime) -> Customer:

@@ -151,11 +151,12 @@ class Metafield:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of an order's timeline."""
+    """A line of an order's timeline; with an author it is a comment."""
 
     id: int
     message: str
     at: datetime
+    author: str | None = None
 
 
 @dataclass(slots=True)

@@ -33,6 +33,7 @@ _GUARDED = {
     ("AbandonedCheckout", "customer"): "read_customers",
     ("AbandonedCheckoutLineItem", "product"): "read_products",
     ("AbandonedCheckoutLineItem", "variant"): "read_products",
+    ("CommentEvent", "author"): "read_users",
     ("LineItem", "product"): "read_products",
     ("LineItem", "variant"): "read_products",
     ("Order", "customer"): "read_customers",

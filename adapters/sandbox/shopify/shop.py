@@ -373,6 +373,11 @@ class ShopifySandbox:
         with self._lock:
             life.set_note(self._store, self.order(order_id), text)
 
+    def comment(self, order_id: str, text: str, *, author: str = "Dana") -> None:
+        """One of the staff writes a comment on the order's timeline; its date of update stays."""
+        with self._lock:
+            life.tell(self._store, self.order(order_id), text, author=author)
+
     def delete(self, order_id: str) -> None:
         """Delete the order for good; nothing of it stays."""
         with self._lock:

@@ -321,10 +321,13 @@ def _shipping(it: Order) -> list[Json]:
 
 
 def _entry(entry: Entry) -> Json:
+    kind = "BasicEvent" if entry.author is None else "CommentEvent"
     return {
-        "__typename": "BasicEvent",
-        "id": gid("BasicEvent", entry.id),
+        "__typename": kind,
+        "id": gid(kind, entry.id),
         "message": entry.message,
+        "rawMessage": entry.message,
+        "author": {"id": gid("StaffMember", 1), "name": entry.author},
         "createdAt": moment(entry.at),
         "criticalAlert": False,
         "attributeToApp": False,

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from adapters.sandbox.server import Request
-from adapters.sandbox.woocommerce.records import HIDDEN_STATUSES, Order, Store
+from adapters.sandbox.woocommerce.records import HIDDEN_STATUSES, Order, Review, Store
 from adapters.sandbox.woocommerce.wire import (
     Parsers,
     date_time,
@@ -102,6 +102,44 @@ def _cut(store: Store, given: datetime, *, gmt: bool) -> datetime:
     """
     at_site = (given if given.tzinfo else given.replace(tzinfo=store.zone)).astimezone(UTC).astimezone(store.zone)
     return at_site.replace(tzinfo=UTC) if gmt else at_site.astimezone(UTC)
+
+
+_REVIEW_STATUSES = ("all", "hold", "approved", "spam", "unspam", "trash", "untrash")
+_REVIEW_QUERY: Parsers = {
+    **PAGING,
+    "offset": whole(),
+    "order": one_of("asc", "desc"),
+    "orderby": one_of("date", "date_gmt", "id", "include", "product"),
+    "after": date_time,
+    "status": one_of(*_REVIEW_STATUSES),
+}
+
+
+def listed_reviews(store: Store, params: Mapping[str, str]) -> tuple[list[Review], int]:
+    """The reviews that a list request asks for, and how many there are. Raises WpError 400 for what is wrong.
+
+    `after` is compared with the site's wall clock, on which an hour of autumn comes twice.
+    """
+    query = validated(gathered(params), _REVIEW_QUERY)
+    status = query.get("status", "approved")
+    shown = ("hold", "approved") if status == "all" else (status,)
+    found = [review for review in store.reviews.values() if review.status in shown]
+    if "after" in query:
+        bound = _on_wall(store, query["after"])
+        found = [review for review in found if _on_wall(store, review.at) > bound]
+    by_id = query.get("orderby") == "id"
+    found.sort(
+        key=lambda review: (0 if by_id else review.at.timestamp(), review.id),
+        reverse=query.get("order", "desc") == "desc",
+    )
+    per_page = query.get("per_page", 10)
+    start = query.get("offset") or (query.get("page", 1) - 1) * per_page
+    return found[start : start + per_page], len(found)
+
+
+def _on_wall(store: Store, given: datetime) -> datetime:
+    at_site = given if given.tzinfo else given.replace(tzinfo=store.zone)
+    return at_site.astimezone(store.zone).replace(tzinfo=None)
 
 
 def _searchable(order: Order) -> str:

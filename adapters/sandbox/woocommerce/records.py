@@ -67,6 +67,21 @@ class Note:
     customer: bool
 
 
+@dataclass(slots=True)
+class Review:
+    """A review of a product; `status` is approved, hold, spam or trash."""
+
+    id: int
+    product_id: int
+    product_name: str
+    at: datetime
+    rating: int
+    text: str
+    name: str
+    email: str
+    status: str
+
+
 @dataclass(frozen=True, slots=True)
 class Mail:
     """A mail that the store sent. `body` went out as it stands here, unescaped."""
@@ -203,6 +218,7 @@ class Store:
     orders: dict[int, Order] = field(default_factory=dict)
     coupons: dict[str, Coupon] = field(default_factory=dict)
     products: dict[int, Product] = field(default_factory=dict)
+    reviews: dict[int, Review] = field(default_factory=dict)
     mails: list[Mail] = field(default_factory=list)
     post_ids: Iterator[int] = field(default_factory=lambda: count(101))
     note_ids: Iterator[int] = field(default_factory=lambda: count(1))

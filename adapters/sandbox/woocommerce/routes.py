@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from adapters.sandbox.server import Request, Response
 from adapters.sandbox.woocommerce import life, shown
-from adapters.sandbox.woocommerce.listing import PAGING, Listed, listed, paging_headers
+from adapters.sandbox.woocommerce.listing import PAGING, Listed, listed, listed_reviews, paging_headers
 from adapters.sandbox.woocommerce.records import Coupon, Note, Order, Store
 from adapters.sandbox.woocommerce.signatures import authenticate
 from adapters.sandbox.woocommerce.wire import (
@@ -281,6 +281,15 @@ def _text(name: str, value: Any) -> str:
     return str(value)
 
 
+# Reviews
+
+
+def _list_reviews(call: Call) -> Response:
+    reviews, total = listed_reviews(call.store, call.request.params)
+    payload = [shown.review(call.store, review) for review in reviews]
+    return _said(call, payload, headers=_counts(total, int(call.request.params.get("per_page", 10))))
+
+
 # Refunds and parcels
 
 
@@ -450,6 +459,7 @@ ROUTES = (
         public=True,
     ),
     Route(r"/wc/v3/orders/(\d+)/fulfillments/(\d+)", {"GET": _get_fulfillment}, public=True),
+    Route("/wc/v3/products/reviews", {"GET": _list_reviews}),
     Route("/wc/v3/coupons", {"GET": _list_coupons, "POST": _create_coupon}),
     Route(r"/wc/v3/coupons/(\d+)", {"GET": _get_coupon}),
     Route("/wc/v3/products", {"GET": _list_products}),

@@ -26,6 +26,7 @@ from adapters.sandbox.woocommerce.records import (
     Order,
     Permissions,
     Product,
+    Review,
     Store,
 )
 from adapters.sandbox.woocommerce.routes import answer
@@ -297,6 +298,40 @@ class WooSandbox:
         """Take it off for good; orders go on to name its id."""
         with self._lock:
             del self._store.products[product_id]
+
+    # What people say
+
+    def write_note(self, order_id: int, text: str, *, author: str = "Dana") -> int:
+        """Write a private note, as one of the staff does in the order's page; gives its id."""
+        with self._lock:
+            return life.write_note(self._store, self.order(order_id), text, customer=False, author=author).id
+
+    def write_review(
+        self,
+        *,
+        email: str,
+        rating: int = 5,
+        text: str = "Lovely",
+        product_id: int = 10,
+        product_name: str = "Ceramic mug",
+        name: str = "Noa Example",
+        status: str = "approved",
+        at: datetime | None = None,
+    ) -> int:
+        """Write a review of a product, as a customer does in the shop; gives its id. A rating of 0 is none."""
+        with self._lock:
+            number = next(self._store.note_ids)  # reviews are comments, as notes are
+            moment = _seconds(at) if at else self.now()
+            self._store.reviews[number] = Review(
+                number, product_id, product_name, moment, rating, text, name, email, status
+            )
+            return number
+
+    def edit_review(self, review_id: int, **changes: Any) -> None:
+        """Change a review's rating, text or status; its date stays."""
+        with self._lock:
+            for name, value in changes.items():
+                setattr(self._store.reviews[review_id], name, value)
 
     # Looking
 

@@ -18,6 +18,7 @@ from adapters.sandbox.woocommerce.records import (
     Order,
     Product,
     Refund,
+    Review,
     Store,
 )
 
@@ -114,6 +115,32 @@ def note(store: Store, it: Note) -> Json:
         "note": it.text,
         "customer_note": it.customer,
         "_links": _child_links(store, it.order_id, "notes", it.id),
+    }
+
+
+def review(store: Store, it: Review) -> Json:
+    """A review, as the list has it: its text as paragraphs."""
+    text = html.escape(it.text, quote=False).replace("\n", "<br />\n")
+    path = f"products/reviews/{it.id}"
+    return {
+        "id": it.id,
+        "date_created": local(store, it.at),
+        "date_created_gmt": gmt(it.at),
+        "product_id": it.product_id,
+        "product_name": it.product_name,
+        "product_permalink": f"{store.url}/product/{it.product_id}/",
+        "status": it.status,
+        "reviewer": it.name,
+        "reviewer_email": it.email,
+        "review": f"<p>{text}</p>\n",
+        "rating": it.rating,
+        "verified": False,
+        "reviewer_avatar_urls": {},
+        "_links": {
+            "self": _self(store, path, _ALL_METHODS),
+            "collection": [{"href": api(store, "products/reviews")}],
+            "up": [{"href": api(store, f"products/{it.product_id}")}],
+        },
     }
 
 
