@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_ty
 
 from msgspec import Struct
 
-from adapters.model import LineItem, Money, Order, Refund, Return, Shipment
+from adapters.model import LineItem, Money, Order, Refund, Return, Review, Shipment, StaffNote
 from rules.timing import Calendar, Duration, after, parse_duration
 
 Kind = Literal["text", "number", "money", "time", "flag"]
@@ -28,13 +28,17 @@ Value = str | int | Decimal | Money | datetime | bool | None
 
 
 class Scene(Struct, frozen=True, gc=False):
-    """What a condition looks at: an order, the shipments and items of the follow-up's subject, and now."""
+    """What a condition looks at: an order, the shipments and items of the follow-up's subject, and now; and the review
+    or note that set the rule off, if one did.
+    """
 
     order: Order
     shipments: tuple[Shipment, ...]
     items: tuple[LineItem, ...]
     calendar: Calendar
     now: datetime
+    review: Review | None = None
+    note: StaffNote | None = None
 
 
 class Check(NamedTuple):
@@ -554,6 +558,16 @@ def _of_all_in_each(path: str, name: str) -> Callable[[Scene], Iterable[Value]]:
     return lambda scene: chain.from_iterable(of_each(scene))  # type: ignore[arg-type]
 
 
+def _of_a_remark(noun: str, **kinds: Kind) -> Iterator[Field]:
+    """What there is to see of the review or note that set the rule off."""
+    for name, kind in kinds.items():
+        yield Field(f"{noun}.{name}", kind, _of_the_one(attrgetter(noun), attrgetter(name)))
+
+
+def _of_the_one(find: Callable[[Scene], Any], get: Callable[[Any], Value]) -> Callable[[Scene], Iterable[Value]]:
+    return lambda scene: () if (one := find(scene)) is None else (get(one),)
+
+
 def _consent(channel: str) -> Callable[[Order], Value]:
     """What the customer has said about marketing on this channel."""
     return lambda order: next((each.state for each in order.customer.consents if each.channel == channel), None)
@@ -571,6 +585,8 @@ def _all_fields() -> Iterator[Field]:
     yield from _read_off_each(Shipment, "shipment", "shipments")
     yield from _read_off_each(Refund, "refund", "order.refunds")
     yield from _read_off_each(Return, "return", "order.returns")
+    yield from _of_a_remark("review", rating="number", text="text", product_name="text")
+    yield from _of_a_remark("note", text="text", author="text")
     for channel in ("email", "sms", "whatsapp"):
         yield _single(f"customer.{channel}_consent", "text", _consent(channel))
     yield _single("order.quantity", "number", lambda order: sum(item.quantity for item in order.items))

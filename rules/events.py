@@ -17,7 +17,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from adapters.model import Order, Shipment
+from adapters.model import Order, Remarks, Shipment
 from rules.journey import DELIVERED, RETURNED, STATES, entered, expected_by
 from rules.timing import Calendar, Duration, after, parse_duration
 
@@ -53,6 +53,11 @@ PARTLY_REFUNDED = "order.partially_refunded"
 RETURN_REQUESTED = "order.return_requested"
 ABANDONED = "checkout.abandoned"
 
+REVIEW = "review.posted"
+NOTE = "note.added"
+REMARK_TRIGGERS = frozenset({REVIEW, NOTE})
+"""Events of one review, or one of the staff's notes, each; their subject is its id."""
+
 TRIGGERS = (
     "order.placed",
     "order.paid",
@@ -66,6 +71,8 @@ TRIGGERS = (
     *JOURNEY.values(),
     LATE,
     ABANDONED,
+    REVIEW,
+    NOTE,
 )
 
 
@@ -74,7 +81,7 @@ class Event(Struct, frozen=True, gc=False, omit_defaults=True):
 
     `source` says who dated it: the platform, we (first seen), or the rung of a ladder. `old` events are the past that
     a store had before we looked after it. `dated` is false where the platform has no time of its own.
-    `subject` is the id of the parcel, refund or return where the event is that one's.
+    `subject` is the id of the parcel, refund, return, review or note where the event is that one's.
     """
 
     kind: str
@@ -190,6 +197,17 @@ def observe(order: Order, journal: Journal, sight: Sight) -> Journal:
     return journal
 
 
+def hear(remarks: Remarks, journal: Journal, sight: Sight) -> Journal:
+    """The journal, with what was said and is not in it yet (the same object if that is nothing)."""
+    if not remarks.reviews and not remarks.notes:
+        return journal
+    known = {(event.kind, event.subject) for event in journal}
+    said = [(REVIEW, each.id, each.created_at) for each in remarks.reviews]
+    said += [(NOTE, each.id, each.at) for each in remarks.notes]
+    news = [_event(sight, kind, at, id_) for kind, id_, at in said if (kind, id_) not in known]
+    return (*journal, *news) if news else journal
+
+
 def assumed_delivery(
     order: Order, journal: Journal, ladders: Ladders, calendar: Calendar, now: datetime
 ) -> datetime | None:
@@ -222,20 +240,19 @@ Entries = Mapping[tuple[str, str | None], Event]
 
 
 def standing(order: Order, journal: Journal, ladders: Ladders) -> Entries:
-    """What counts now: the latest event of each kind and parcel. A rung taken down takes its events with it, and
+    """What counts now: the latest event of each kind and parcel (or review, or note). A rung taken down takes its events with it, and
     some events last only as long as what they tell of.
     """
     climbed = ladders.of(order)
     return {
-        (event.kind, event.subject and _parcel_of(event)): event
+        (event.kind, event.subject if event.kind in _BY_SUBJECT else None): event
         for event in journal
         if (event.kind not in climbed or _is_on(climbed[event.kind], event))
         and (event.kind not in _LASTS or _LASTS[event.kind](order, event))
     }
 
 
-def _parcel_of(event: Event) -> str | None:
-    return event.subject if event.kind in PARCEL_TRIGGERS else None
+_BY_SUBJECT = PARCEL_TRIGGERS | REMARK_TRIGGERS
 
 
 def _is_on(ladder: Ladder, event: Event) -> bool:

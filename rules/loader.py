@@ -34,6 +34,7 @@ from rules.preset import (
 )
 from rules.rule import Action, Rule, Step
 from rules.schema import (
+    ONE_EACH,
     WAITS,
     ActionSpec,
     DaysBeforeSpec,
@@ -47,7 +48,7 @@ from rules.schema import (
     marked,
 )
 from rules.template_check import check_message, check_text, goes_by_whatsapp
-from rules.template_language import PROVIDED
+from rules.template_language import IN_MESSAGES
 from rules.timing import Window, parse_window
 from rules.validation import did_you_mean, validate, validate_part
 from rules.waits import DaysBefore, PerUnit, StepWait, Until, why_not_here
@@ -128,7 +129,7 @@ def load_rules(
         for position, overlay in _entries(document.data, "overlays"):
             _lay_over(document, ("overlays", position), overlay, found, places, known)
     for texts in templates.values():
-        known.problems.extend(_mistakes_in(texts, PROVIDED))
+        known.problems.extend(_mistakes_in(texts, IN_MESSAGES))
     return tuple(rule for _, rule in found.values()), sorted(set(known.problems))
 
 
@@ -214,7 +215,7 @@ def _read(files: PresetFiles, known: _Known) -> Preset | None:
     for position, rule in enumerate(filled):
         _rule(_Written(document, ("rules", position), rule, preset.messages, preset.name, inputs), known)
     for texts in preset.messages.values():
-        known.problems.extend(_mistakes_in(texts, PROVIDED))
+        known.problems.extend(_mistakes_in(texts, IN_MESSAGES))
     return preset if len(known.problems) == before else None
 
 
@@ -294,11 +295,12 @@ def _rule(written: _Written, known: _Known) -> Rule | None:
     _refuse_empty(draft, path, data)
     conditions, stop_if, hold_while = _conditions(draft, path, data)
     if spec is not None:
+        draft.provided.update(filter(None, [ONE_EACH.get(spec.trigger.text)]))
+        conditions = _with_keyword(conditions, spec.trigger.keyword)
         _refuse_empty_fields(draft, path, data, spec.trigger.text)
     steps = _steps(draft, path, data)
-    if spec is not None and spec.once_per == "occurrence" and not spec.trigger.comes_round:
-        draft.problem((*path, "once_per"), "only a schedule comes round: 'occurrence' goes with no other trigger")
     if spec is not None:
+        _refuse_once_per(draft, path, spec)
         _check_waits(draft, path, spec, steps)
     if spec is None or len(problems) > before:
         return None
@@ -355,6 +357,23 @@ def _conditions(draft: _Draft, path: Path, data: Mapping[str, object]) -> tuple[
         mark = draft.document.mark((*path, *where), key=True)
         draft.known.problems.append(draft.document.problem_at(mark, (*path, *where), message))
     return conditions, stop_if, hold_while
+
+
+def _refuse_once_per(draft: _Draft, path: Path, spec: RuleSpec) -> None:
+    """What a trigger never is one of, a rule with it cannot act once for."""
+    if spec.once_per == "occurrence" and not spec.trigger.comes_round:
+        draft.problem((*path, "once_per"), "only a schedule comes round: 'occurrence' goes with no other trigger")
+    for trigger, noun in ONE_EACH.items():
+        if spec.once_per == noun and spec.trigger.text != trigger:
+            draft.problem((*path, "once_per"), f"'{noun}' goes with 'trigger: {trigger}' alone")
+
+
+def _with_keyword(conditions: Conditions, keyword: str | None) -> Conditions:
+    """The conditions, and that the note which sets the rule off contains this word."""
+    if keyword is None:
+        return conditions
+    contains = compile_conditions({"note.text": {"contains": keyword}}, None, None, [])
+    return replace(conditions, all_of=(*conditions.all_of, *contains.all_of))
 
 
 def _refuse_empty_fields(draft: _Draft, path: Path, data: Mapping[str, object], trigger: str) -> None:
@@ -531,9 +550,10 @@ def _check_marked(draft: _Draft, path: Path, spec: ActionSpec) -> None:
     """The texts, channels and template names of an action."""
     document, known, templates = draft.document, draft.known, draft.written.templates
     inputs = told_types(draft.written.inputs) if draft.written.preset is not None else None
+    provided = draft.provided & IN_MESSAGES if spec.to_customer else draft.provided
     for where, text in marked(spec, Mark.TEXT):
         place = document.known_part((*path, *where))
-        for flaw in check_text(text, draft.provided, inputs=inputs):
+        for flaw in check_text(text, provided, inputs=inputs):
             mark = document.mark_inside(place, flaw.line, flaw.column)
             known.problems.append(document.problem_at(mark, place, flaw.message))
     for where, name in marked(spec, Mark.CHANNEL):
@@ -547,8 +567,8 @@ def _check_marked(draft: _Draft, path: Path, spec: ActionSpec) -> None:
             draft.problem(document.known_part((*path, *where)), message)
             continue
         user = document.describe(path[:2])
-        found = set(_mistakes_in(templates[name], draft.provided, inputs))
-        for problem in found.difference(_mistakes_in(templates[name], PROVIDED)) if found else ():
+        found = set(_mistakes_in(templates[name], provided, inputs))
+        for problem in found.difference(_mistakes_in(templates[name], IN_MESSAGES)) if found else ():
             known.problems.append(problem._replace(message=f"{problem.message}, and {user} uses this template"))
     _check_whatsapp(draft, path, spec)
 

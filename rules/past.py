@@ -13,10 +13,11 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from adapters.model import Order, Shipment
+from adapters.model import Order, Remarks, Shipment
 from rules.events import PARCEL, PARTLY_REFUNDED, RETURN_REQUESTED, SEEN, STATUS, Event, Journal
 
 REFUNDED = "order.refunded"
+NOTHING_SAID = Remarks()
 
 FIRST_STATUS: Mapping[str | None, str] = {"bacs": "on-hold", "cheque": "on-hold", "cod": "processing"}
 """How an order that is yet to be paid begins, by its payment method; all others begin as `pending`."""
@@ -31,7 +32,7 @@ class Past:
 
     `statuses` are those it had, each with since when; `seen` when what has no date was seen. `untold` is what happened
     at a time that nobody knows: old events, at the order's last change. Where everything is known, `versions` are the
-    order as it was from each moment on, and nothing has to be concluded.
+    order as it was from each moment on, and nothing has to be concluded. `remarks` are all that was said about it.
     """
 
     order: Order
@@ -40,15 +41,16 @@ class Past:
     seen: Dates
     untold: Journal
     versions: tuple[tuple[datetime, Order], ...] = ()
+    remarks: Remarks = NOTHING_SAID
 
 
-def known_past(versions: Sequence[tuple[datetime, Order]]) -> Past:
+def known_past(versions: Sequence[tuple[datetime, Order]], remarks: Remarks) -> Past:
     """The past of an order of which it is known how it was from each moment (UTC) on; the earliest comes first."""
-    return Past(versions[-1][1], tuple(at for at, _ in versions), (), {}, (), tuple(versions))
+    return Past(versions[-1][1], tuple(at for at, _ in versions), (), {}, (), tuple(versions), remarks)
 
 
-def past_of(order: Order, journal: Journal = ()) -> Past:
-    """The past of an order, from its dates and from what was journaled while it was looked after."""
+def past_of(order: Order, journal: Journal = (), remarks: Remarks = NOTHING_SAID) -> Past:
+    """The past of an order, from its dates and from what was journaled and said while it was looked after."""
     if order.draft:  # each edit of a checkout begins its story anew
         return Past(order, (order.modified_at,), ((order.modified_at, order.status),), {}, ())
     begins, changed = order.created_at, max(order.modified_at, order.created_at)
@@ -69,7 +71,7 @@ def past_of(order: Order, journal: Journal = ()) -> Past:
         *((order.modified_at,) if order.trashed else ()),
     }
     told = tuple(sorted({max(at, begins) for at in moments}))
-    return Past(order, told, tuple(statuses), seen, tuple(untold))
+    return Past(order, told, tuple(statuses), seen, tuple(untold), remarks=remarks)
 
 
 def as_of(past: Past, moment: datetime) -> Order:
@@ -94,6 +96,14 @@ def as_of(past: Past, moment: datetime) -> Order:
         items=order.items if refunds else tuple(replace(item, refunded=0) for item in order.items),
         returns=tuple(returns),
         trashed=False,
+    )
+
+
+def said_by(past: Past, moment: datetime) -> Remarks:
+    """What had been said about the order at `moment`, as it reads now."""
+    return Remarks(
+        tuple(each for each in past.remarks.reviews if each.created_at <= moment),
+        tuple(each for each in past.remarks.notes if each.at <= moment),
     )
 
 

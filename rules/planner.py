@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from adapters.model import LineItem, Order, Shipment
+from adapters.model import LineItem, Order, Remarks, Review, Shipment, StaffNote
 from rules.conditions import Check, Scene
 from rules.events import (
     ARRIVED,
@@ -21,6 +21,8 @@ from rules.events import (
     LATE,
     PARCEL,
     PARCEL_TRIGGERS,
+    REMARK_TRIGGERS,
+    REVIEW,
     TRIGGER_STATUS,
     Entries,
     Event,
@@ -42,6 +44,7 @@ State = Literal["pending", "done", "skipped", "held", "failed", "unknown"]
 
 DEFAULT_LADDERS = Ladders()
 NEVER_QUIET = QuietTimes()
+NOTHING_SAID = Remarks()
 
 GRACE = timedelta(seconds=60)
 """An event this much before a rule was switched on still counts as after it: clocks differ a little."""
@@ -103,7 +106,7 @@ class Facts(NamedTuple):
 
     `person` identifies the customer across orders. `deeds` are the recorded follow-ups of the order and the person.
     `history` is what else is known of them, where a rule asks. `asked_at` (UTC) is when the order was to be planned
-    again, as its last plan said.
+    again, as its last plan said. `remarks` are what was said about it.
     """
 
     order: Order
@@ -114,17 +117,20 @@ class Facts(NamedTuple):
     quiet: QuietTimes = NEVER_QUIET
     history: History | None = None
     asked_at: datetime | None = None
+    remarks: Remarks = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a follow-up is about, once per which its rule acts."""
+    """What a follow-up is about, once per which its rule acts. The `review` or `note` is the one that set it off."""
 
     key: str
     shipments: tuple[Shipment, ...]
     items: tuple[LineItem, ...]
     shipment: Shipment | None = None
     item: LineItem | None = None
+    review: Review | None = None
+    note: StaffNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +231,7 @@ def scene_of(facts: Facts, subject: Subject, journal: Journal, now: datetime) ->
     return _scene(facts, subject, entries_of(facts, journal), now)
 
 
-def subjects(rule: Rule, order: Order, person: str) -> tuple[Subject, ...]:
+def subjects(rule: Rule, order: Order, person: str, remarks: Remarks) -> tuple[Subject, ...]:
     """The subjects that a rule may act on once each, in this order."""
     everything = (order.shipments, order.items)
     match rule.once_per:
@@ -243,6 +249,12 @@ def subjects(rule: Rule, order: Order, person: str) -> tuple[Subject, ...]:
             return tuple(
                 Subject(f"line_item:{order.id}:{each.id}", order.shipments, (each,), item=each) for each in order.items
             )
+        case "review":
+            return tuple(
+                Subject(f"review:{order.id}:{each.id}", *everything, review=each) for each in remarks.reviews
+            )
+        case "note":
+            return tuple(Subject(f"note:{order.id}:{each.id}", *everything, note=each) for each in remarks.notes)
 
 
 def entries_of(facts: Facts, journal: Journal) -> Entries:
@@ -298,7 +310,7 @@ def _as_begun(active: Active, facts: Facts) -> Active:
 def _judge(
     active: Active, facts: Facts, entries: Entries, now: datetime, *, thorough: bool = False
 ) -> Iterator[Verdict]:
-    found = subjects(active.rule, facts.order, facts.person)
+    found = subjects(active.rule, facts.order, facts.person, facts.remarks)
     if not found:
         what = active.rule.once_per.replace("_", " ")
         yield Verdict(active.rule, None, f"the order has no {what} yet")
@@ -388,6 +400,8 @@ def _set_off(
         return subject, event, ask_at
     if rule.trigger in PARCEL_TRIGGERS:
         return *_first_parcel(active, subject, entries), None
+    if rule.trigger in REMARK_TRIGGERS:
+        return *_first_remark(active, subject, facts, entries, now), None
     return subject, _trigger(rule, subject, facts, entries), None
 
 
@@ -420,6 +434,33 @@ def _first_parcel(active: Active, subject: Subject, entries: Entries) -> tuple[S
         return subject, None
     event, parcel = min(came, key=lambda each: (not is_new(active, each[0]), each[0].at))
     return replace(subject, shipments=(parcel,)), event
+
+
+def _first_remark(
+    active: Active, subject: Subject, facts: Facts, entries: Entries, now: datetime
+) -> tuple[Subject, Event | None]:
+    """What sets off a rule that waits for a review or a note: the first one that is as its conditions want it, else the
+    first; and the subject with that alone.
+    """
+    rule = active.rule
+    came = [
+        (event, about)
+        for id_, about in _by_remark(rule, subject, facts.remarks)
+        if (event := entries.get((rule.trigger, id_))) is not None
+    ]
+    came.sort(key=lambda each: (not is_new(active, each[0]), each[0].at))
+    wanted = (each for each in came if rule.conditions.hold(_scene(facts, each[1], entries, now)))
+    event, about = next(wanted, came[0] if came else (None, subject))
+    return about, event
+
+
+def _by_remark(rule: Rule, subject: Subject, remarks: Remarks) -> list[tuple[str, Subject]]:
+    """The subject with each remark of the kind that the rule waits for, and with its own alone where it has one."""
+    if rule.trigger == REVIEW:
+        reviews = remarks.reviews if subject.review is None else (subject.review,)
+        return [(each.id, replace(subject, review=each)) for each in reviews]
+    notes = remarks.notes if subject.note is None else (subject.note,)
+    return [(each.id, replace(subject, note=each)) for each in notes]
 
 
 def _arrived_with(parcel: Shipment, delivered: Event) -> bool:
@@ -579,7 +620,7 @@ def _scene(facts: Facts, subject: Subject, entries: Entries, now: datetime) -> S
             else each
             for each in shipments
         )
-    return Scene(facts.order, shipments, subject.items, facts.calendar, now)
+    return Scene(facts.order, shipments, subject.items, facts.calendar, now, subject.review, subject.note)
 
 
 def _told(event: Event | None) -> str | None:
@@ -604,6 +645,8 @@ PERSONAL = (
     "order.customer_note",
     "order.payment_url",
     "order.status_url",
+    "review.text",
+    "note.",
 )
 
 

@@ -17,7 +17,7 @@ from rules.waits import StepWait, spans_of
 
 NO_CONDITIONS = Conditions()
 
-OncePer = Literal["order", "customer", "shipment", "line_item", "occurrence"]
+OncePer = Literal["order", "customer", "shipment", "line_item", "review", "note", "occurrence"]
 InFlight = Literal["follow", "keep"]
 
 

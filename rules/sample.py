@@ -17,7 +17,9 @@ from adapters.model import (
     Order,
     Refund,
     Return,
+    Review,
     Shipment,
+    StaffNote,
 )
 from rules.locales import fallbacks
 from rules.template_language import GivenCoupon, Store
@@ -127,6 +129,17 @@ def sample(
         shipment=shipment,
         store=store,
         coupon=GivenCoupon(code=SAMPLE_COUPON, expires_at=now + timedelta(days=14)),
+        review=Review(
+            id="1",
+            created_at=now,
+            rating=4,
+            text="A sample of a review",
+            product_id="1",
+            product_name=items[0].name,
+            email=customer.email,
+            name=f"{customer.first_name} {customer.last_name}",
+        ),
+        note=StaffNote(id="1", at=now, text="A sample of a staff note", author="Sample"),
         signed_by=signed_by,
         locale=locale,
         zone=zone,

@@ -29,7 +29,7 @@ from pydantic.json_schema import models_json_schema
 
 from rules.conditions import FIELDS, META, OPERATORS
 from rules.document import Path
-from rules.events import PARCEL_TRIGGERS, STATUS, TRIGGERS
+from rules.events import NOTE, PARCEL_TRIGGERS, REVIEW, STATUS, TRIGGERS
 from rules.holdout import parse_share
 from rules.rule import InFlight, OncePer
 from rules.timing import LONGEST_DAYS, Duration, parse_clock, parse_duration
@@ -87,19 +87,26 @@ def _step_id(text: str) -> str:
 _STATUS = re.compile(re.escape(STATUS) + r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 
 
+ONE_EACH: Mapping[str, OncePer] = {REVIEW: "review", NOTE: "note"}
+"""By trigger, what it is one of each time. No other trigger has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A trigger as it is written: by its name alone, or by one that is `concluded` from what stands behind it."""
+    """A trigger as it is written: by its name alone, or by one that is `concluded` from what stands behind it. A note
+    of the staff may have to contain a `keyword`.
+    """
 
     text: str
     concluded: Conclusion | None = None
+    keyword: str | None = None
 
     @property
     def once_per(self) -> OncePer:
         """What a rule acts once for unless it says: what happens to a parcel is that parcel's."""
         if self.concluded is not None:
             return self.concluded.kind.once_per
-        return "shipment" if self.text in PARCEL_TRIGGERS else "order"
+        return "shipment" if self.text in PARCEL_TRIGGERS else ONE_EACH.get(self.text, "order")
 
     @property
     def comes_round(self) -> bool:
@@ -116,6 +123,8 @@ def _trigger(value: object) -> Trigger:
         name, argument = next(iter(value.items()))
     else:
         raise ValueError("write one trigger, such as order.delivered or customer.nth_order: 3")
+    if name == NOTE and argument is not None:
+        return Trigger(NOTE, keyword=_keyword(argument))
     kind = concluded_triggers().get(str(name))
     if kind is None:
         if argument is not None:
@@ -126,6 +135,12 @@ def _trigger(value: object) -> Trigger:
     except ValueError as error:
         raise ValueError(f"'{kind.name}': {error}") from None
     return Trigger(str(concluded), concluded)
+
+
+def _keyword(argument: object) -> str:
+    if isinstance(argument, bool) or not isinstance(argument, str | int) or not str(argument).strip():
+        raise ValueError(f"write a word that the note has to contain, such as '{NOTE}: call'")
+    return str(argument).strip()
 
 
 def _takes_nothing(name: str) -> str:
@@ -285,8 +300,8 @@ class RuleSpec(Strict):
     enabled: bool = Field(True, description="false switches it off. What happens meanwhile is not made up for.")
     once_per: OncePer | None = Field(
         None,
-        description="What the rule acts once for: the order, unless its trigger is a shipment's or a customer's. "
-        "occurrence: each time that a schedule comes round.",
+        description="What the rule acts once for: the order, unless its trigger is a shipment's, a review's, a note's or "
+        "a customer's. occurrence: each time that a schedule comes round.",
     )
     wait: Any = Field(None, description="How long after the trigger.")
     send_between: str | None = Field(
@@ -414,6 +429,7 @@ def _trigger_schema() -> dict[str, Any]:
     kinds = concluded_triggers().values()
     alone = [*TRIGGERS, *(kind.name for kind in kinds if kind.example is None)]
     with_argument = {kind.name: {"examples": [kind.example]} for kind in kinds if kind.example is not None}
+    with_argument[NOTE] = {"type": "string", "minLength": 1, "examples": ["call"]}
     return {
         "anyOf": [
             {"enum": alone},

@@ -30,7 +30,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
 from msgspec import Struct
 
-from adapters.model import Customer, LineItem, Money, Order, Shipment
+from adapters.model import Customer, LineItem, Money, Order, Review, Shipment, StaffNote
 from rules.locales import babel_locale
 from rules.template_work import OURS, Rewriting, entries, flat, joined, metered, size, spend
 from rules.tidy import GAP, tidy
@@ -62,18 +62,25 @@ ROOTS: Mapping[str, Any] = {
     "items": tuple[LineItem, ...],
     "store": Store,
     "coupon": GivenCoupon,
+    "review": Review,
+    "note": StaffNote,
     "signed_by": str,
     "input": Any,
 }
-"""What a template may name, and its type. Shipment, item, coupon and signed_by may be missing; what `input` is depends
-on the preset.
+"""What a template may name, and its type. Shipment, item, coupon, review, note and signed_by may be missing; what `input`
+is depends on the preset.
 """
 
 PROVIDED: Mapping[str, str] = {
     "coupon": "no earlier action of the rule provides it",
+    "review": "only 'trigger: review.posted' comes with one",
+    "note": "only 'trigger: note.added' comes with one, and it is for the staff's eyes alone",
     "input": "only rules of presets have inputs",
 }
 """Names that exist only where something provides them, and why they may not be known."""
+
+IN_MESSAGES = frozenset(PROVIDED) - {"note"}
+"""Those of them that a message to a customer may use."""
 
 
 class Missing(ChainableUndefined):

@@ -21,7 +21,7 @@ from jinja2.exceptions import SecurityError
 from markupsafe import escape
 from msgspec import Struct
 
-from adapters.model import LineItem, Money, Order, Shipment
+from adapters.model import LineItem, Money, Order, Review, Shipment, StaffNote
 from rules.template_language import (
     LONGEST_OUTPUT,
     LONGEST_SOURCE,
@@ -50,6 +50,8 @@ class Context:
     shipment: Shipment | None = None
     item: LineItem | None = None
     coupon: GivenCoupon | None = None
+    review: Review | None = None
+    note: StaffNote | None = None
     signed_by: str | None = None
     inputs: Mapping[str, object] = field(default_factory=dict)
     """Those of a preset, as messages are told them; amounts are in the order's currency."""
@@ -92,6 +94,8 @@ def names_of(context: Context) -> Mapping[str, object]:
         "shipment": _clean(context.shipment) or MISSING,
         "item": _clean(context.item) or MISSING,
         "coupon": _clean(context.coupon) or MISSING,
+        "review": _clean(context.review) or MISSING,
+        "note": _clean(context.note) or MISSING,
         "signed_by": _clean(context.signed_by) or MISSING,
         "input": _inputs(context),
         "_locale": context.locale,
@@ -190,7 +194,7 @@ def _escaped(text: str) -> str:
 
 # --- clean data --------------------------------------------------------------------------------------------
 
-_SEVERAL_LINES = frozenset({"customer_note", "reason"})
+_SEVERAL_LINES = frozenset({"customer_note", "reason", "text"})
 _REORDERING = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 _NO_TEXT = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0xFEFF, *range(0xFDD0, 0xFDF0), *range(0xD800, 0xE000)))
 _UNWANTED: Mapping[int, str | None] = {**_REORDERING, **_NO_TEXT, ord("\t"): " "}
