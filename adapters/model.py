@@ -242,6 +242,9 @@ class Remarks(Struct, frozen=True, gc=False, omit_defaults=True):
     notes: tuple[StaffNote, ...] = ()
 
 
+NOTHING_SAID = Remarks()
+
+
 class Coupon(Struct, frozen=True, gc=False, kw_only=True):
     """A single-use coupon to be made. Exactly one of `percent` and `amount` is given; `email` limits who may use it."""
 

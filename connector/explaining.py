@@ -26,6 +26,7 @@ from connector.store.orders import Known
 from connector.store.stores import Pause, StoreState
 from rules.conditions import Part
 from rules.events import Journal, Sight, assumed_delivery, next_lateness, observe
+from rules.past import said_by
 from rules.planner import Active, Facts, Verdict, Wanted, cooling_down, explain, scene_of
 from rules.protection import Ledger, Outgoing, allowed, is_sabbath
 from rules.rule import Action
@@ -101,8 +102,9 @@ def story_of(
     rows = [row for row in every if row.at <= at]
     deeds = tuple(row.deed for row in rows)
     history = histories(connection, shop, {order_id: known.person}, at)[order_id]
-    quiet = shop.protection.quiet
-    facts = Facts(known.order, known.person, shop.calendar, shop.ladders, deeds, quiet, history, known.ask_at)
+    quiet, remarks = shop.protection.quiet, said_by(known.remarks, at)
+    about = (known.order, known.person, shop.calendar, shop.ladders, deeds, quiet)
+    facts = Facts(*about, history, known.ask_at, remarks)
     journal = _journal(shop, known, at, now)
     unwritable = why_not_written_to(partial(suppressions.of, connection), shop.id, shop.secret, known)
     pauses = [pause for pause in stores.paused(connection, shop.id) if pause.since <= at]

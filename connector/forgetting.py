@@ -13,7 +13,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 import structlog
 
-from adapters.model import Address, Order
+from adapters.model import Address, Order, Remarks
 from connector.people import email_of, ending, endings_of, mark, marks, phones_of
 from connector.privacy import bare
 from connector.shop import Shop
@@ -135,7 +135,7 @@ def forget(database: Database, requests: Sequence[Request], secret: bytes, now: 
         words: set[str] = set()
         for kept in personal.every_order(connection):
             if (kept.store, kept.order.id) in theirs:
-                words |= _words(kept.order)
+                words |= _words(kept.order, kept.remarks)
                 personal.give_up_outcomes(connection, kept.store, kept.order.id, GIVEN_UP, now)
                 personal.erase_order(connection, kept.store, bare(kept.order), "forgotten")
         for request, person in zip(requests, found, strict=True):
@@ -156,10 +156,12 @@ def _remembered(request: Request, person: Found, secret: bytes, now: datetime) -
     ]
 
 
-def _words(order: Order) -> set[str]:
+def _words(order: Order, remarks: Remarks) -> set[str]:
     """What leads to the person, should it stand in a sentence."""
     customer = order.customer
     found = {customer.email, customer.phone, _name(customer.first_name, customer.last_name)}
+    found |= {review.email for review in remarks.reviews}
+    found |= {review.name for review in remarks.reviews if review.name is not None and " " in review.name}
     for address in (order.billing, order.shipping):
         found |= _words_of(address)
     return {word.casefold() for word in found if word is not None and len(word) >= SHORTEST_WORD}

@@ -7,7 +7,7 @@ code stumbles over is named as broken, and never keeps the others from being loo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import structlog
 
 from adapters.base import Broken
-from adapters.model import Order
+from adapters.model import NOTHING_SAID, Order, Remarks
 from connector.histories import histories
 from connector.people import person_of
 from connector.privacy import keeping
@@ -26,7 +26,7 @@ from connector.store import followups, orders
 from connector.store.followups import Followup
 from connector.store.orders import Erased, Known
 from connector.tally import Tally
-from rules.events import ASSUMED, Journal, Sight, latest, observe
+from rules.events import ASSUMED, Journal, Sight, hear, latest, observe
 from rules.journey import is_under_way
 from rules.planner import Facts, Plan, plan
 
@@ -41,6 +41,9 @@ ANOTHER = (
     "it is another customer's order than before, made at another time: was the shop's database put back from a copy? "
     "Nothing is done about it"
 )
+
+MOST_REMARKS = 100
+"""Reviews, and as many notes, that are kept of one order: nobody means what comes after them."""
 
 AFTER_A_FAULT = timedelta(hours=1)
 """How long an order, or a follow-up, that we stumbled over is left alone."""
@@ -95,7 +98,9 @@ def ingest(
                 is_past = before is None and (past_until is None or order.created_at <= past_until)
                 journal = observe(order, before.journal if before else (), past if is_past else present)
                 asked_at = before.ask_at if before is not None else None
-                news.append(_News(order, raw, journal, person, erased, asked_at, before is None, is_changed))
+                remarks = before.remarks if before is not None and erased is None else NOTHING_SAID
+                about = (order, raw, journal, person, erased, asked_at, remarks)
+                news.append(_News(*about, is_new=before is None, is_changed=is_changed))
         except Exception as error:  # noqa: BLE001  one order must not keep the others from being seen
             ingested.broken.append(_stumbled_over(shop, whole.id, error))
         else:
@@ -111,7 +116,7 @@ def replan(connection: sa.Connection, shop: Shop, ids: Sequence[str], now: datet
     for order_id, known in orders.load(connection, shop.id, ids).items():
         try:
             journal = observe(known.order, known.journal, Sight(now, shop.ladders, shop.calendar))
-            about = (known.order, known.raw, journal, known.person, known.erased, known.ask_at)
+            about = (known.order, known.raw, journal, known.person, known.erased, known.ask_at, known.remarks)
             news.append(_News(*about, is_new=False, is_changed=False))
         except Exception as error:  # noqa: BLE001  one order must not keep the others from being planned
             ingested.broken.append(_stumbled_over(shop, order_id, error))
@@ -122,6 +127,37 @@ def replan(connection: sa.Connection, shop: Shop, ids: Sequence[str], now: datet
     return ingested
 
 
+def take_in(
+    connection: sa.Connection, shop: Shop, said: Mapping[str, Remarks], now: datetime, past_until: datetime | None
+) -> Ingested:
+    """Keep what was said about these orders, journal what is new of it, and plan them again.
+
+    What was said by `past_until` (on the store's clock) is part of the past. Nothing is kept of people who are erased.
+    """
+    ingested = Ingested()
+    news: list[_News] = []
+    sight = Sight(now, shop.ladders, shop.calendar, past_until or now)
+    for order_id, known in orders.load(connection, shop.id, list(said)).items():
+        remarks = _together(known.remarks, said[order_id])
+        if known.erased is not None or remarks == known.remarks:
+            continue
+        try:
+            journal = hear(remarks, known.journal, sight)
+            about = (known.order, known.raw, journal, known.person, known.erased, known.ask_at, remarks)
+            news.append(_News(*about, is_new=False, is_changed=False))
+        except Exception as error:  # noqa: BLE001  one order must not keep the others from being heard of
+            ingested.broken.append(_stumbled_over(shop, order_id, error))
+    _plan_all(connection, shop, news, now, ingested)
+    return ingested
+
+
+def _together(before: Remarks, news: Remarks) -> Remarks:
+    """What was said, as it was last read, the first of it first."""
+    reviews = {each.id: each for each in (*before.reviews, *news.reviews)}
+    notes = {each.id: each for each in (*before.notes, *news.notes)}
+    return Remarks(tuple(reviews.values())[:MOST_REMARKS], tuple(notes.values())[:MOST_REMARKS])
+
+
 class _News(NamedTuple):
     order: Order
     raw: bytes
@@ -129,6 +165,7 @@ class _News(NamedTuple):
     person: str
     erased: Erased | None
     asked_at: datetime | None
+    remarks: Remarks
     is_new: bool
     is_changed: bool
 
@@ -189,6 +226,7 @@ def _plan_and_save(
                 shop.protection.quiet,
                 known.get(each.order.id),
                 each.asked_at,
+                each.remarks,
             )
             planned = plan(facts, each.journal, rules, now)
             if planned.wanted or planned.held_out or rows:
@@ -210,7 +248,8 @@ def _plan_and_save(
 
 def _to_save(each: _News, planned: Plan, now: datetime) -> orders.Seen:
     is_open = _is_open(each.order, each.journal, now)
-    return orders.Seen(each.order, each.raw, each.journal, each.person, is_open, ask_at(planned, now), each.erased)
+    planned_for = ask_at(planned, now)
+    return orders.Seen(each.order, each.raw, each.journal, each.person, is_open, planned_for, each.erased, each.remarks)
 
 
 def ask_at(planned: Plan, now: datetime) -> datetime | None:

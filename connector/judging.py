@@ -39,7 +39,8 @@ def judge(
     person; None if it is wanted no more, or not yet. `listed` knows who is on the suppression list.
     """
     deeds = tuple([row.deed for row in recorded])
-    facts = Facts(order, known.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet, history)
+    about = (order, known.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
+    facts = Facts(*about, history, remarks=known.remarks)
     rules = [active for active in shop.rules_now() if active.rule.id == first.rule]
     for wanted in plan(facts, known.journal, rules, now).wanted:
         if (wanted.rule.id, wanted.subject.key, wanted.step.id) == first.of_step and _is_due(wanted, now):

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.channels.registry import channels as every_channel
-from adapters.registry import platforms
+from adapters.registry import lacks_of, platforms
 from connector.actions import known_actions, ways_of
 from connector.channel_keys import PLATFORM
 from connector.config import Config, StoreConfig, load_config, places, shown, window_names
+from connector.hearing import WAITED_FOR
 from connector.texts import Texts, read_texts
 from rules.document import Problem
 from rules.loader import load_rule, load_rules
@@ -144,7 +145,11 @@ def about(rule: Rule, sentence: str) -> Problem:
 
 
 def unmet(config: Config, store: StoreConfig, rule: Rule) -> Iterator[str]:
-    """What a rule lacks in the configuration."""
+    """What a rule lacks in the configuration, and on the platform of a store."""
+    for needed, trigger in WAITED_FOR.items():
+        why_not = lacks_of(store.platform).get(needed)
+        if trigger == rule.trigger and why_not is not None:
+            yield f"'{trigger}' never comes in store '{store.id}': {why_not}"
     counted = next((each for each in durations(rule) if each.unit == "business hours"), None)
     if counted is not None and store.calendar.business_hours is None:
         yield f"'{counted}' cannot be counted: set 'business_hours' in {shown(config.file)}"

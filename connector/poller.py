@@ -15,6 +15,7 @@ import structlog
 from adapters.base import NAMELESS, Broken, Capability, Cursor, Page
 from adapters.errors import AdapterError
 from adapters.model import Identity, Order
+from connector.hearing import hear
 from connector.ingest import OPEN_FOR, Ingested, ingest
 from connector.products import with_products
 from connector.shop import Shop
@@ -91,6 +92,8 @@ def poll(
     if not all(_go(shop, state, walk, polled, stop) for walk in _walks(shop, state, progress)):
         return False
     if sweeping and state.baseline_done_at is not None and not _sweep(shop, state, polled, stop):
+        return False
+    if not hear(shop, state, polled.add, stop):
         return False
     return _record_success(shop, state, swept=sweeping)
 

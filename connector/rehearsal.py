@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple, NoReturn
 
 from adapters.base import StoreAdapter
-from adapters.model import Order
+from adapters.model import Order, Remarks
 from connector.actions import PassedOver, Prepared, Setting, Way, known_actions
 from connector.config import StoreConfig
 from connector.unsubscribing import NOBODY, link_for
@@ -92,12 +92,19 @@ _CUSTOM_FIELD = re.compile(r"""\border\.meta(?:\.(\w+)|\[\s*['"]([^'"]+)['"]\s*\
 
 
 def about_order(
-    rule: Rule, order: Order, journal: Journal, store: StoreConfig, *, signed_by: str | None, now: datetime
+    rule: Rule,
+    order: Order,
+    journal: Journal,
+    remarks: Remarks,
+    store: StoreConfig,
+    *,
+    signed_by: str | None,
+    now: datetime,
 ) -> About:
-    """A real order; of several parcels or items that the rule may be about, the first."""
-    facts = Facts(order, "", store.calendar, store.ladders)
+    """A real order; of several parcels, items or reviews that the rule may be about, the first."""
+    facts = Facts(order, "", store.calendar, store.ladders, remarks=remarks)
     everything = Subject("", order.shipments, order.items)
-    subject = next(iter(subjects(rule, order, "")), everything)
+    subject = next(iter(subjects(rule, order, "", remarks)), everything)
     context = context_of(facts, subject, journal, now, store, signed_by=signed_by, inputs=rule.inputs)
     return lambda _: context
 

@@ -113,6 +113,8 @@ def context_of(
         shipment=scene.shipments[-1] if scene.shipments else None,
         store=Store(id=store.id, name=store.name, url=store.url),
         coupon=coupon,
+        review=subject.review,
+        note=subject.note,
         signed_by=signed_by,
         locale=store.locale,  # that of the texts in rules
         zone=store.calendar.zone,

@@ -240,8 +240,8 @@ Entries = Mapping[tuple[str, str | None], Event]
 
 
 def standing(order: Order, journal: Journal, ladders: Ladders) -> Entries:
-    """What counts now: the latest event of each kind and parcel (or review, or note). A rung taken down takes its events with it, and
-    some events last only as long as what they tell of.
+    """What counts now: the latest event of each kind and parcel, review or note. A rung taken down takes its events
+    with it, and some events last only as long as what they tell of.
     """
     climbed = ladders.of(order)
     return {

@@ -17,7 +17,6 @@ from adapters.model import Order, Remarks, Shipment
 from rules.events import PARCEL, PARTLY_REFUNDED, RETURN_REQUESTED, SEEN, STATUS, Event, Journal
 
 REFUNDED = "order.refunded"
-NOTHING_SAID = Remarks()
 
 FIRST_STATUS: Mapping[str | None, str] = {"bacs": "on-hold", "cheque": "on-hold", "cod": "processing"}
 """How an order that is yet to be paid begins, by its payment method; all others begin as `pending`."""
@@ -32,7 +31,7 @@ class Past:
 
     `statuses` are those it had, each with since when; `seen` when what has no date was seen. `untold` is what happened
     at a time that nobody knows: old events, at the order's last change. Where everything is known, `versions` are the
-    order as it was from each moment on, and nothing has to be concluded. `remarks` are all that was said about it.
+    order as it was from each moment on, and nothing has to be concluded.
     """
 
     order: Order
@@ -41,16 +40,15 @@ class Past:
     seen: Dates
     untold: Journal
     versions: tuple[tuple[datetime, Order], ...] = ()
-    remarks: Remarks = NOTHING_SAID
 
 
-def known_past(versions: Sequence[tuple[datetime, Order]], remarks: Remarks) -> Past:
+def known_past(versions: Sequence[tuple[datetime, Order]]) -> Past:
     """The past of an order of which it is known how it was from each moment (UTC) on; the earliest comes first."""
-    return Past(versions[-1][1], tuple(at for at, _ in versions), (), {}, (), tuple(versions), remarks)
+    return Past(versions[-1][1], tuple(at for at, _ in versions), (), {}, (), tuple(versions))
 
 
-def past_of(order: Order, journal: Journal = (), remarks: Remarks = NOTHING_SAID) -> Past:
-    """The past of an order, from its dates and from what was journaled and said while it was looked after."""
+def past_of(order: Order, journal: Journal = ()) -> Past:
+    """The past of an order, from its dates and from what was journaled while it was looked after."""
     if order.draft:  # each edit of a checkout begins its story anew
         return Past(order, (order.modified_at,), ((order.modified_at, order.status),), {}, ())
     begins, changed = order.created_at, max(order.modified_at, order.created_at)
@@ -71,7 +69,7 @@ def past_of(order: Order, journal: Journal = (), remarks: Remarks = NOTHING_SAID
         *((order.modified_at,) if order.trashed else ()),
     }
     told = tuple(sorted({max(at, begins) for at in moments}))
-    return Past(order, told, tuple(statuses), seen, tuple(untold), remarks=remarks)
+    return Past(order, told, tuple(statuses), seen, tuple(untold))
 
 
 def as_of(past: Past, moment: datetime) -> Order:
@@ -99,11 +97,11 @@ def as_of(past: Past, moment: datetime) -> Order:
     )
 
 
-def said_by(past: Past, moment: datetime) -> Remarks:
-    """What had been said about the order at `moment`, as it reads now."""
+def said_by(remarks: Remarks, moment: datetime) -> Remarks:
+    """What of it had been said at `moment`, as it reads now."""
     return Remarks(
-        tuple(each for each in past.remarks.reviews if each.created_at <= moment),
-        tuple(each for each in past.remarks.notes if each.at <= moment),
+        tuple(each for each in remarks.reviews if each.created_at <= moment),
+        tuple(each for each in remarks.notes if each.at <= moment),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from adapters.model import LineItem, Order, Remarks, Review, Shipment, StaffNote
+from adapters.model import NOTHING_SAID, LineItem, Order, Remarks, Review, Shipment, StaffNote
 from rules.conditions import Check, Scene
 from rules.events import (
     ARRIVED,
@@ -44,7 +44,6 @@ State = Literal["pending", "done", "skipped", "held", "failed", "unknown"]
 
 DEFAULT_LADDERS = Ladders()
 NEVER_QUIET = QuietTimes()
-NOTHING_SAID = Remarks()
 
 GRACE = timedelta(seconds=60)
 """An event this much before a rule was switched on still counts as after it: clocks differ a little."""
@@ -250,9 +249,7 @@ def subjects(rule: Rule, order: Order, person: str, remarks: Remarks) -> tuple[S
                 Subject(f"line_item:{order.id}:{each.id}", order.shipments, (each,), item=each) for each in order.items
             )
         case "review":
-            return tuple(
-                Subject(f"review:{order.id}:{each.id}", *everything, review=each) for each in remarks.reviews
-            )
+            return tuple(Subject(f"review:{order.id}:{each.id}", *everything, review=each) for each in remarks.reviews)
         case "note":
             return tuple(Subject(f"note:{order.id}:{each.id}", *everything, note=each) for each in remarks.notes)
 

@@ -20,6 +20,7 @@ from connector.cli._clients import Clients
 from connector.cli._screen import clean
 from connector.cli._state import exists, now, state_of
 from connector.config import StoreConfig
+from connector.hearing import WAITED_FOR
 from connector.lines import make_channel
 from connector.loading import Loaded
 from connector.opening import make_adapter
@@ -110,7 +111,8 @@ def _needed(rules: tuple[Rule, ...], via: tuple[str, ...]) -> frozenset[Capabili
         for action in step.actions
         if (needs := needs_of(action, via)) is not None
     }
-    return frozenset(asked | ({Capability.CHECKOUTS} if any(rule.trigger == ABANDONED for rule in rules) else set()))
+    waits = {Capability.CHECKOUTS: ABANDONED, **WAITED_FOR}
+    return frozenset(asked | {what for what, trigger in waits.items() for rule in rules if rule.trigger == trigger})
 
 
 def _kinds(rule: Rule) -> tuple[str, ...]:

@@ -91,6 +91,8 @@ _HAPPENED: Mapping[str, str] = {
     "order.refunded": "all of the money was given back",
     "order.partially_refunded": "part of the money was given back",
     "order.return_requested": "the customer asked to send something back",
+    "review.posted": "the customer wrote a review",
+    "note.added": "somebody of the staff wrote a note",
     "shipment.shipped": "a parcel left",
     "shipment.late": "a parcel was not there on the day that the carrier had promised",
     "shipment.in_transit": "a parcel is on its way",

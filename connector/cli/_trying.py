@@ -11,7 +11,7 @@ import typer
 
 from adapters.base import StoreAdapter
 from adapters.errors import AdapterError
-from adapters.model import Order
+from adapters.model import NOTHING_SAID, Order, Remarks
 from connector.cli._clients import Clients, find_store, no_such
 from connector.cli._exits import Exit, Stop
 from connector.cli._screen import clean
@@ -53,8 +53,8 @@ def rehearsed(
         if order is None:
             about = about_sample(found, loaded.templates, config, signed_by=signed_by, now=moment)
         else:
-            known, journal = _order(loaded, config, adapter, order)
-            about = about_order(found, known, journal, config, signed_by=signed_by, now=moment)
+            known, journal, remarks = _order(loaded, config, adapter, order)
+            about = about_order(found, known, journal, remarks, config, signed_by=signed_by, now=moment)
         yield loaded, Rehearsal(found, config, adapter, loaded.templates, about, moment, uuid4().hex)
     finally:
         adapter.close()
@@ -73,19 +73,19 @@ def _found(clients: Clients, wanted: str, store: str | None) -> tuple[Loaded, St
     return found[0]
 
 
-def _order(loaded: Loaded, store: StoreConfig, adapter: StoreAdapter, number: str) -> tuple[Order, Journal]:
+def _order(loaded: Loaded, store: StoreConfig, adapter: StoreAdapter, number: str) -> tuple[Order, Journal, Remarks]:
     """The order as it is known here, else as the store shows it. Of somebody who is forgotten, nothing of theirs."""
     if not exists(loaded):
-        return _fetched(store, adapter, number), ()
+        return _fetched(store, adapter, number), (), NOTHING_SAID
     with state_of(loaded) as database:
         with database.read() as connection:
             id_ = orders.find(connection, store.id, number)
             if id_ is not None:
                 known = orders.load(connection, store.id, [id_])[id_]
-                return known.order, known.journal
+                return known.order, known.journal, known.remarks
         shop = known_shop(loaded, store, database, now)
         try:
-            return _as_kept(shop, _fetched(store, adapter, number)), ()
+            return _as_kept(shop, _fetched(store, adapter, number)), (), NOTHING_SAID
         finally:
             shop.adapter.close()
 

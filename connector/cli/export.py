@@ -98,6 +98,7 @@ def _order(connection: sa.Connection, kept: personal.Kept, *, by_phone: bool) ->
         "found_by": "the same phone" if by_phone else "their address",
         "erased": kept.erased,
         "facts": msgspec.to_builtins(kept.order),
+        "said": msgspec.to_builtins(kept.remarks),
         "events": msgspec.to_builtins(personal.journal_of(connection, kept.store, id_)),
         "actions": [_action(row) for row in personal.followups_of(connection, kept.store, id_)],
     }
@@ -127,6 +128,7 @@ def _show(clients: Clients, found: Mapping[Path, Data]) -> None:
                 why = "they were forgotten" if order["erased"] == "forgotten" else "it was kept long enough"
                 screen.print(f"  Their personal data were erased from it: {why}.")
             _print(screen, order["facts"], "  ")
+            _print(screen, order["said"], "  ")
             screen.print("  What happened:")
             for event in order["events"]:
                 screen.print(f"    {event['at']}  {clean(event['kind'])}")

@@ -196,5 +196,5 @@ def _verdicts(part: Part, known: orders.Known) -> Iterator[Verdict]:
         rows = followups.of_orders(connection, shop.id, [known.order.id])
         of_person = followups.of_people(connection, shop.id, [known.person], shop.person_rules)
     deeds = tuple(row.deed for row in {row.id: row for row in [*rows, *of_person]}.values())
-    facts = Facts(known.order, known.person, shop.calendar, shop.ladders, deeds)
+    facts = Facts(known.order, known.person, shop.calendar, shop.ladders, deeds, remarks=known.remarks)
     return explain(facts, known.journal, shop.rules_now(), shop.clock())

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from adapters.model import Order
+from adapters.model import Order, Remarks
 from adapters.registry import ladders_of, settings_of
 from connector.config import StoreConfig
 from connector.loading import Loaded
 from connector.ruletests.keys import RuleTestKeys, merged
-from connector.ruletests.life import BEGINNINGS, HAPPENINGS, Happening, Untold, lived, newborn
+from connector.ruletests.life import BEGINNINGS, HAPPENINGS, Happening, Untold, lived, newborn, said_in
 from connector.ruletests.reading import OrderSaid, RuleTest, Using, read_tests
 from connector.ruletests.times import in_zone, parse_moment
 from rules.document import Path, Problem
@@ -30,11 +30,12 @@ INVENTED: Mapping[str, Mapping[str, object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An order, and what happens to it in the store where the test is played."""
+    """An order, what happens to it in the store where the test is played, and what is said about it."""
 
     first: Order
     happenings: tuple[Happening, ...]
     past: Past
+    remarks: Remarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +155,4 @@ def _told(
             where = next(each.path for each in said.when if each.detail is wrong.detail)
             problems.append(test.document.problem(where, str(why)))
             return None
-    return Told(first, tuple(happenings), past)
+    return Told(first, tuple(happenings), past, said_in(happenings, first))

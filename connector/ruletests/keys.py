@@ -204,6 +204,19 @@ class Tagged(Detail):
     tags: Texts
 
 
+class Reviewed(Detail):
+    shorthand: ClassVar[str] = "rating"
+    rating: Annotated[int, Field(ge=1, le=5, description="Stars, 1 to 5.")] | None = None
+    text: str | None = None
+    product_name: str | None = Field(None, description="What was reviewed; unless told, the order's first item.")
+
+
+class Noted(Detail):
+    shorthand: ClassVar[str] = "text"
+    text: Annotated[str, Field(min_length=1)]
+    author: str | None = None
+
+
 class Changed(Detail, OrderKeys):
     """Any of the order's own keys."""
 

@@ -16,7 +16,23 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 from pydantic import BaseModel
 
-from adapters.model import Address, Consent, Customer, LineItem, Milestone, Money, Order, Refund, Return, Shipment
+from adapters.base import Capability
+from adapters.model import (
+    Address,
+    Consent,
+    Customer,
+    LineItem,
+    Milestone,
+    Money,
+    Order,
+    Refund,
+    Remarks,
+    Return,
+    Review,
+    Shipment,
+    StaffNote,
+)
+from adapters.registry import lacks_of
 from connector.config import StoreConfig
 from connector.ruletests import keys as written
 from connector.ruletests.keys import Detail, NoDetail, OneParcel, OrderKeys
@@ -91,6 +107,19 @@ def lived(first: Order, happenings: Sequence[Happening], store: StoreConfig) -> 
         order = replace(order, modified_at=at)
         versions.append((at, order))
     return known_past(versions)
+
+
+def said_in(happenings: Sequence[Happening], first: Order) -> Remarks:
+    """What is said about the order in all that happens to it: its customer reviews it, and the staff writes notes."""
+    reviews, notes = [], []
+    for number, each in enumerate(happenings, 1):
+        match each.detail:
+            case written.Reviewed(rating=rating, text=text, product_name=product):
+                name = product or next((item.name for item in first.items), None)
+                reviews.append(Review(id=str(number), created_at=each.at, rating=rating, text=text, product_name=name))
+            case written.Noted(text=text, author=author):
+                notes.append(StaffNote(id=str(number), at=each.at, text=text, author=author))
+    return Remarks(tuple(reviews), tuple(notes))
 
 
 def newborn(keys: OrderKeys | None, number: int, at: datetime, store: StoreConfig, language: str | None) -> Order:
@@ -411,6 +440,21 @@ def _trashed(order: Order, detail: NoDetail, stage: Stage) -> Order:
     return replace(order, trashed=True, status="trash" if stage.platform == WOOCOMMERCE else order.status)
 
 
+def _reviewed(order: Order, detail: written.Reviewed, stage: Stage) -> Order:
+    _refuse_lacking(Capability.REVIEWS, stage)
+    return order
+
+
+def _noted(order: Order, detail: written.Noted, stage: Stage) -> Order:
+    _refuse_lacking(Capability.STAFF_NOTES, stage)
+    return order
+
+
+def _refuse_lacking(needed: Capability, stage: Stage) -> None:
+    if (why_not := lacks_of(stage.platform).get(needed)) is not None:
+        raise Untold(f"{why_not}; leave it out")
+
+
 class Kind(NamedTuple):
     """Something that can happen: what there is to say of it, and what becomes of the order."""
 
@@ -434,6 +478,8 @@ HAPPENINGS: Mapping[str, Kind] = {
     "refunded": Kind(written.GivenBack, _refunded),
     "return": Kind(written.SentBack, _sent_back),
     "tagged": Kind(written.Tagged, _tagged),
+    "reviewed": Kind(written.Reviewed, _reviewed),
+    "staff_note": Kind(written.Noted, _noted),
     "changed": Kind(written.Changed, _edited),
     "trashed": Kind(NoDetail, _trashed),
 }

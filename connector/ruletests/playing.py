@@ -118,12 +118,12 @@ def play(stand: Stand, case: Case) -> Played:
 def _told_on(told: Told, news: Happening, store: StoreConfig) -> Told:
     """The story with something that a rule did to the order. Raises Untold where the store would refuse it."""
     happenings = (*told.happenings, news)
-    return Told(told.first, happenings, lived(told.first, happenings, store))
+    return Told(told.first, happenings, lived(told.first, happenings, store), told.remarks)
 
 
 def _story(shop: Shop, told: Told) -> Story:
     order = told.past.order
-    return Story(shop.id, encode(order), person_of(order, shop.id, SECRET), told=told.past)
+    return Story(shop.id, encode(order), person_of(order, shop.id, SECRET), told=told.past, remarks=told.remarks)
 
 
 def _shop(stand: Stand, case: Case, start: datetime) -> Shop:
@@ -192,6 +192,7 @@ def _left_alone(shop: Shop, told: Told, start: datetime) -> list[tuple[str, str,
 
 def _explained(shop: Shop, story: Story, journal: Journal) -> list[tuple[str, str, str]]:
     order = story.past.order
-    facts = Facts(order, story.person, shop.calendar, shop.ladders, (), shop.protection.quiet)
+    calendar, remarks = shop.calendar, story.remarks
+    facts = Facts(order, story.person, calendar, shop.ladders, (), shop.protection.quiet, remarks=remarks)
     verdicts = explain(facts, journal, shop.rules, order.modified_at)
     return [(each.rule.id, order.number, each.outcome) for each in verdicts]

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.model import Order
+from adapters.model import NOTHING_SAID, Order, Remarks
 from connector.actions import Broken, NotNow, Refused, known_actions
 from connector.counting import admit, longest, marks_of
 from connector.ingest import ask_at
@@ -31,9 +31,9 @@ from connector.store.suppressions import Listed
 from connector.wording import InWords
 from rules import breakers
 from rules.breakers import Excess, Load
-from rules.events import Event, Journal, Sight, observe
+from rules.events import Event, Journal, Sight, hear, observe
 from rules.history import LATELY, NO_HISTORY, History
-from rules.past import Past, as_of, past_of
+from rules.past import Past, as_of, past_of, said_by
 from rules.planner import Active, Facts, concerns_the_past, plan
 from rules.protection import Outgoing, Sent
 
@@ -46,7 +46,8 @@ Progress = Callable[[datetime], None]
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """An order to be replayed: `raw` is how it is now, `journal` what was written down of it, `person` whose it is.
+    """An order to be replayed: `raw` is how it is now, `journal` what was written down of it, `person` whose it is,
+    `remarks` what was said about it.
 
     `told` is its past where that is known in full, and need not be concluded from the other two.
     """
@@ -57,6 +58,7 @@ class Story:
     journal: Journal = ()
     erased: Erased | None = None
     told: Past | None = None
+    remarks: Remarks = NOTHING_SAID
 
     @property
     def past(self) -> Past:
@@ -238,6 +240,8 @@ def _look(going: Replay, life: Life, now: datetime) -> Order:
     life.untold += [each.kind for each in untold if each.at > start]
     news += untold
     life.journal = observe(order, life.journal + tuple(news) if news else life.journal, sight)
+    ours_since = Sight(now, life.shop.ladders, life.shop.calendar, start)
+    life.journal = hear(said_by(life.story.remarks, now), life.journal, ours_since)
     life.seen_at = now
     return order
 
@@ -249,7 +253,8 @@ def _plan(going: Replay, life: Life, order: Order, rules: Sequence[Active], now:
     recorded = [row for row in _recorded(going, life) if row.rule in names]
     deeds = tuple([row.deed for row in recorded])
     history = _history(going, life, now) if shop.looks_back else None
-    facts = Facts(order, story.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet, history, life.ask_at)
+    about = (order, story.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
+    facts = Facts(*about, history, life.ask_at, said_by(story.remarks, now))
     planned = plan(facts, life.journal, rules, now)
     life.refused = {key: why for key, why in life.refused.items() if key[0] not in names} | {**planned.refused}
     life.ask_at = ask_at(planned, now)
@@ -382,7 +387,8 @@ def _act_on(going: Replay, life: Life, step: Sequence[Followup], now: datetime) 
     shop, story, of_rule = life.shop, life.story, step[0].rule
     rule = [active for active in shop.rules if active.rule.id == of_rule]
     raw = story.raw if story.told is None else encode(order)
-    known = Known(raw, life.journal, story.person, open=True, was_missing=False, erased=story.erased)
+    remarks = said_by(story.remarks, now)
+    known = Known(raw, life.journal, story.person, True, False, story.erased, remarks=remarks)
     recorded = [row for row in _recorded(going, life) if row.rule == of_rule]
     history = _history(going, life, now) if shop.looks_back else NO_HISTORY
     judged = judge(shop, known, order, recorded, history, step[0], going.setup.listed, now)

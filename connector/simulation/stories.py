@@ -82,7 +82,7 @@ def known_stories(shop: Shop) -> Iterator[Story]:
     """The orders that the state knows, as last polled, each with its journal."""
     with shop.database.read() as connection:
         for known in orders.every(connection, shop.id):
-            yield Story(shop.id, known.raw, known.person, known.journal, known.erased)
+            yield Story(shop.id, known.raw, known.person, known.journal, known.erased, remarks=known.remarks)
 
 
 def fetched_stories(shop: Shop, start: datetime, broken: list[tuple[str, str, str]], walked: Walked) -> Iterator[Story]:

@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
-from adapters.model import Order
+from adapters.model import NOTHING_SAID, Order, Remarks
 from connector.store.tables import orders, quarantine
 from rules.events import Event, Journal
 
 _encode = msgspec.json.Encoder().encode
 _decode_order = msgspec.json.Decoder(Order).decode
+_decode_remarks = msgspec.json.Decoder(Remarks).decode
 _decode_journal = msgspec.json.Decoder(tuple[Event, ...]).decode
 
 SOONEST_LOOK, LATEST_LOOK = timedelta(hours=1), timedelta(days=1)
@@ -31,7 +32,7 @@ Erased = Literal["forgotten", "age"]
 class Known(NamedTuple):
     """An order's row. `raw` is the facts' exact bytes, by which a change is told. `erased` says why they have no person
     in them any more: somebody was `forgotten`, or they were kept long enough (`age`). At `ask_at` it is to be planned
-    again.
+    again. `remarks` are what was said about it.
     """
 
     raw: bytes
@@ -41,6 +42,7 @@ class Known(NamedTuple):
     was_missing: bool
     erased: Erased | None = None
     ask_at: datetime | None = None
+    remarks: Remarks = NOTHING_SAID
 
     @property
     def order(self) -> Order:
@@ -57,6 +59,7 @@ class Seen(NamedTuple):
     open: bool
     ask_at: datetime | None
     erased: Erased | None = None
+    remarks: Remarks = NOTHING_SAID
 
 
 def encode(order: Order) -> bytes:
@@ -78,10 +81,15 @@ def load(connection: sa.Connection, store: str, ids: Sequence[str]) -> dict[str,
 
 def _known(row: Any) -> Known:
     journal = _decode_journal(row.journal)
-    return Known(row.facts, journal, row.person, row.open, row.missing_since is not None, row.erased, row.ask_at)
+    remarks = _decode_remarks(row.remarks) if row.remarks is not None else NOTHING_SAID
+    was_missing = row.missing_since is not None
+    return Known(row.facts, journal, row.person, row.open, was_missing, row.erased, row.ask_at, remarks)
 
 
-_KNOWN = [orders.c[name] for name in ("id", "facts", "journal", "person", "open", "missing_since", "erased", "ask_at")]
+_KNOWN = [
+    orders.c[name]
+    for name in ("id", "facts", "journal", "person", "open", "missing_since", "erased", "ask_at", "remarks")
+]
 
 
 def _these(store: str, ids: Sequence[str]) -> dict[str, str]:
@@ -111,6 +119,7 @@ def save(connection: sa.Connection, store: str, seen: Iterable[Seen]) -> None:
             all(event.old for event in each.journal),
             when(each.ask_at),
             each.erased,
+            _encode(each.remarks) if each.remarks != NOTHING_SAID else None,
         )
         for each in seen
     ]
@@ -118,7 +127,7 @@ def save(connection: sa.Connection, store: str, seen: Iterable[Seen]) -> None:
         connection.exec_driver_sql(statement, rows)
 
 
-_SAVED = ("store", "id", "number", "person", "facts", "journal", "open", "past", "ask_at", "erased")
+_SAVED = ("store", "id", "number", "person", "facts", "journal", "open", "past", "ask_at", "erased", "remarks")
 
 
 @cache
@@ -147,6 +156,40 @@ def find(connection: sa.Connection, store: str, number: str) -> str | None:
 def open_ids(connection: sa.Connection, store: str) -> list[str]:
     """Orders to whom something may still happen that does not touch their modification date."""
     return list(connection.scalars(sa.select(orders.c.id).where(orders.c.store == store, orders.c.open.is_(True))))
+
+
+def to_hear(connection: sa.Connection, store: str, limit: int) -> list[str]:
+    """The open orders whose notes are to be looked at next: first those that never were, the newest first, then those
+    whose last look was the longest ago.
+    """
+    newest_first = (sa.func.length(orders.c.id).desc(), orders.c.id.desc())  # stores number them as they come in
+    query = sa.select(orders.c.id).where(*_heard(store)).order_by(orders.c.noted_at.asc().nulls_first(), *newest_first)
+    return list(connection.scalars(query.limit(limit)))
+
+
+def note_heard(connection: sa.Connection, store: str, ids: Sequence[str], now: datetime) -> None:
+    """The notes of these orders were looked at."""
+    chosen = (orders.c.store == store, orders.c.id.in_(ids))
+    connection.execute(sa.update(orders).where(*chosen).values(noted_at=now))
+
+
+class Looks(NamedTuple):
+    """How the notes of open orders are looked at: of how many, how many never were, and when the oldest look was."""
+
+    orders: int
+    waiting: int
+    oldest_at: datetime | None
+
+
+def looks(connection: sa.Connection, store: str) -> Looks:
+    """How far the staff's notes on a store's open orders were looked at."""
+    never = sa.func.count().filter(orders.c.noted_at.is_(None))
+    query = sa.select(sa.func.count(), never, sa.func.min(orders.c.noted_at)).where(*_heard(store))
+    return Looks(*connection.execute(query).one())
+
+
+def _heard(store: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (orders.c.store == store, orders.c.open.is_(True), orders.c.erased.is_(None))
 
 
 def to_ask(connection: sa.Connection, store: str, now: datetime, limit: int) -> list[str]:

@@ -9,24 +9,26 @@ from typing import NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from adapters.model import Order
+from adapters.model import NOTHING_SAID, Order, Remarks
 from connector.store.followups import Followup
 from connector.store.orders import Erased, encode
-from connector.store.tables import followups, ledger, orders, quarantine, stores
+from connector.store.tables import followups, ledger, listening, orders, quarantine, stores
 from rules.events import Journal
 
 AT_ONCE = 500
 
 _decode_order = msgspec.json.Decoder(Order).decode
+_decode_remarks = msgspec.json.Decoder(Remarks).decode
 
 
 class Kept(NamedTuple):
-    """An order as it is kept."""
+    """An order as it is kept, with what was said about it."""
 
     store: str
     order: Order
     person: str
     erased: Erased | None
+    remarks: Remarks
 
 
 def every_order(connection: sa.Connection) -> Iterator[Kept]:
@@ -48,12 +50,14 @@ def unerased(connection: sa.Connection, store: str, ids: Sequence[str] | None = 
 def _orders(connection: sa.Connection, chosen: sa.ColumnElement[bool]) -> Iterator[Kept]:
     """Order by order, by key: none of them stays in memory."""
     key = sa.tuple_(orders.c.store, orders.c.id)
-    query = sa.select(orders.c.store, orders.c.id, orders.c.facts, orders.c.person, orders.c.erased).where(chosen)
+    columns = [orders.c[name] for name in ("store", "id", "facts", "person", "erased", "remarks")]
+    query = sa.select(*columns).where(chosen)
     last = ("", "")
     while True:
         rows = connection.execute(query.where(key > last).order_by(orders.c.store, orders.c.id).limit(AT_ONCE)).all()
         for row in rows:
-            yield Kept(row.store, _decode_order(row.facts), row.person, row.erased)
+            remarks = _decode_remarks(row.remarks) if row.remarks is not None else NOTHING_SAID
+            yield Kept(row.store, _decode_order(row.facts), row.person, row.erased, remarks)
         if len(rows) < AT_ONCE:
             return
         last = (rows[-1].store, rows[-1].id)
@@ -73,9 +77,9 @@ def followups_of(connection: sa.Connection, store: str, order_id: str) -> list[F
 
 
 def erase_order(connection: sa.Connection, store: str, order: Order, erased: Erased) -> None:
-    """Keep this much of an order, and no words of what was sent about it."""
+    """Keep this much of an order, nothing that was said about it, and no words of what was sent."""
     chosen = (orders.c.store == store, orders.c.id == order.id)
-    connection.execute(sa.update(orders).where(*chosen).values(facts=encode(order), erased=erased))
+    connection.execute(sa.update(orders).where(*chosen).values(facts=encode(order), erased=erased, remarks=None))
     theirs = (followups.c.store == store, followups.c.order_id == order.id)
     connection.execute(sa.update(followups).where(*theirs, followups.c.intent.is_not(None)).values(intent=None))
     about_it = (ledger.c.store == store, ledger.c.order_id == order.id)
@@ -92,7 +96,7 @@ def give_up_outcomes(connection: sa.Connection, store: str, order_id: str, reaso
 
 def rewrite(connection: sa.Connection, change: Callable[[str], str]) -> None:
     """Let every sentence that we wrote down go through this: reasons, and what troubles stores and orders are in."""
-    for table, column in ((followups, "reason"), (quarantine, "reason"), (stores, "error")):
+    for table, column in ((followups, "reason"), (quarantine, "reason"), (stores, "error"), (listening, "error")):
         keys: Sequence[sa.Column[object]] = list(table.primary_key)
         query = sa.select(*keys, table.c[column].label("text")).where(table.c[column].is_not(None))
         for row in connection.execute(query).all():

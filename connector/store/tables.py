@@ -70,6 +70,20 @@ stores = sa.Table(
     sa.Column("products_retry_at", Utc),
 )
 
+# What is said in a store and asked for by itself (reviews, staff_notes): how far it was heard, and its trouble.
+listening = sa.Table(
+    "listening",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("what", sa.Text, primary_key=True),
+    sa.Column("cursor", sa.Text),
+    sa.Column("heard_at", Utc),
+    sa.Column("error", sa.Text),
+    sa.Column("error_since", Utc),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("retry_at", Utc),
+)
+
 orders = sa.Table(
     "orders",
     metadata,
@@ -84,6 +98,8 @@ orders = sa.Table(
     sa.Column("ask_at", Utc),
     sa.Column("missing_since", Utc),
     sa.Column("erased", sa.Text),
+    sa.Column("remarks", sa.LargeBinary),
+    sa.Column("noted_at", Utc),
 )
 # Where an order's number is its id, as on most WooCommerce stores, it is found by that.
 sa.Index(

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
-from adapters.model import Customer, LineItem, Milestone, Money, Order, Refund, Shipment
+from adapters.model import NOTHING_SAID, Customer, LineItem, Milestone, Money, Order, Refund, Shipment
 from rules.conditions import compile_conditions, compile_stop_if
 from rules.events import Event, Journal, Ladders, Sight, observe, parse_rung
 from rules.planner import Active, Deed, Facts, Plan, Verdict, Wanted, cooling_down, explain, plan, scene_of, subjects
@@ -602,7 +602,7 @@ def test_an_assumed_delivery_delivers_no_parcel() -> None:
     shipped = order(shipments=(parcel("p1", NOW),))
     journal = look((NOW, shipped), (NOW + days(2), shipped), by=by)
     facts = Facts(shipped, PERSON, CALENDAR, by)
-    (subject,) = subjects(rule(), shipped, PERSON)
+    (subject,) = subjects(rule(), shipped, PERSON, NOTHING_SAID)
     assert scene_of(facts, subject, journal, NOW).shipments[0].delivered_at is None
     late = rule("order.shipped", conditions={"shipment.delivered_at": "missing"})
     assert planned(late, shipped, journal, by=by).wanted

@@ -80,6 +80,18 @@ def upgrade() -> None:
     op.create_index("ix_followups_order", "followups", ["store", "order_id"], unique=False)
     op.create_index("ix_followups_person", "followups", ["person"], unique=False)
     op.create_table(
+        "listening",
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("heard_at", tables.Utc(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("error_since", tables.Utc(timezone=True), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("retry_at", tables.Utc(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("store", "what", name=op.f("pk_listening")),
+    )
+    op.create_table(
         "orders",
         sa.Column("store", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -92,6 +104,8 @@ def upgrade() -> None:
         sa.Column("ask_at", tables.Utc(timezone=True), nullable=True),
         sa.Column("missing_since", tables.Utc(timezone=True), nullable=True),
         sa.Column("erased", sa.Text(), nullable=True),
+        sa.Column("remarks", sa.LargeBinary(), nullable=True),
+        sa.Column("noted_at", tables.Utc(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("store", "id", name=op.f("pk_orders")),
     )
     op.create_index(
