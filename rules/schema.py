@@ -300,8 +300,8 @@ class RuleSpec(Strict):
     enabled: bool = Field(True, description="false switches it off. What happens meanwhile is not made up for.")
     once_per: OncePer | None = Field(
         None,
-        description="What the rule acts once for: the order, unless its trigger is a shipment's, a review's, a note's or "
-        "a customer's. occurrence: each time that a schedule comes round.",
+        description="What the rule acts once for: the order, unless its trigger is a shipment's, a review's, a note's "
+        "or a customer's. occurrence: each time that a schedule comes round.",
     )
     wait: Any = Field(None, description="How long after the trigger.")
     send_between: str | None = Field(
@@ -428,7 +428,9 @@ def json_schema(actions: Mapping[str, type[ActionSpec]]) -> dict[str, Any]:
 def _trigger_schema() -> dict[str, Any]:
     kinds = concluded_triggers().values()
     alone = [*TRIGGERS, *(kind.name for kind in kinds if kind.example is None)]
-    with_argument = {kind.name: {"examples": [kind.example]} for kind in kinds if kind.example is not None}
+    with_argument: dict[str, dict[str, Any]] = {
+        kind.name: {"examples": [kind.example]} for kind in kinds if kind.example is not None
+    }
     with_argument[NOTE] = {"type": "string", "minLength": 1, "examples": ["call"]}
     return {
         "anyOf": [

@@ -444,7 +444,7 @@ def test_what_time_does_not_touch_never_changes_by_itself() -> None:
         ("order.state", "x", "there is no field 'order.state'; did you mean 'order.status'?"),
         ("customer.mail", "x", "there is no field 'customer.mail'; did you mean 'customer.email'?"),
         ("order.customer.email", "x", "there is no field 'order.customer.email'; did you mean 'customer.email'?"),
-        ("weather", "x", "there is no field 'weather'; docs/rules.md lists the fields"),
+        ("sky", "x", "there is no field 'sky'; docs/rules.md lists the fields"),
         ("order.total", {"atleast": 5}, "there is no operator 'atleast'; did you mean 'at_least'?"),
         ("order.status", True, "order.status is text: if you mean the word, write 'true' in quotes"),
         ("order.status", None, "order.status is text, not nothing; for an empty field write 'missing'"),
