@@ -25,7 +25,7 @@ from typing import Literal, Protocol
 
 import pytest
 
-from adapters.base import Capability, Page, StoreAdapter
+from adapters.base import Capability, Cursor, Page, StoreAdapter
 from adapters.errors import (
     AdapterError,
     AuthFailed,
@@ -35,7 +35,7 @@ from adapters.errors import (
     UnknownOutcome,
     Unsupported,
 )
-from adapters.model import Coupon, Order
+from adapters.model import Coupon, Order, Review
 
 Trouble = Literal["unreachable", "denied", "slow_down", "answer_lost", "nonsense"]
 """unreachable: connections are refused · denied: the key is turned down · slow_down: "come back in an hour" ·
@@ -70,6 +70,12 @@ class Shop(Protocol):
 
     def messages(self, order_id: str) -> list[str]:
         """The messages its customer was sent, as stored."""
+
+    def write_review(self, order_id: str, text: str) -> None:
+        """The order's customer reviews something of it now, with two stars. Needed where there are reviews."""
+
+    def write_note(self, order_id: str, text: str) -> None:
+        """Somebody of the staff writes a private note on it now. Needed where such notes can be read."""
 
     def trouble(self, kind: Trouble) -> None:
         """From now on every request meets with this."""
@@ -305,6 +311,60 @@ class Conformance:
         with pytest.raises(NotFound):
             shop.adapter.find_note(ABSENT, TEXT, _key(TEXT), shop.now(), ())
 
+    # What people say
+
+    def test_reviews_are_walked_the_oldest_first_and_each_tells_who_wrote_it(self, shop: Shop) -> None:
+        order_id = shop.add_order()
+        if _unsupported(shop, Capability.REVIEWS, lambda: list(shop.adapter.new_reviews(None))):
+            return
+        assert _reviews(shop, None) == []
+        for text in ("First & foremost", "Second"):
+            shop.tick(timedelta(minutes=1))
+            shop.write_review(order_id, text)
+        first, second = _reviews(shop, None)
+        assert (first.text, second.text, second.rating) == ("First & foremost", "Second", 2)
+        assert (first.email, first.product_id) == (_email(shop, order_id), _one(shop, order_id).items[0].product_id)
+        assert abs(second.created_at - shop.now()) < timedelta(seconds=2)
+
+    def test_a_walk_over_reviews_goes_on_from_its_cursor(self, shop: Shop) -> None:
+        order_id = shop.add_order()
+        if Capability.REVIEWS not in shop.adapter.capabilities:
+            return
+        for number in range(230):
+            shop.tick(timedelta(minutes=1))
+            shop.write_review(order_id, f"Review {number}")
+        pages = list(shop.adapter.new_reviews(None))
+        texts = list(dict.fromkeys(review.text for page in pages for review in page.reviews))
+        assert texts == [f"Review {number}" for number in range(230)]
+        shop.tick(timedelta(days=1))
+        shop.write_review(order_id, "New")
+        found = _reviews(shop, pages[-1].cursor)
+        assert found[-1].text == "New"
+        assert len(found) < 100
+        resumed = _reviews(shop, pages[0].cursor)
+        assert {review.text for review in (*pages[0].reviews, *resumed)} == {*texts, "New"}
+
+    def test_what_the_staff_wrote_is_told_and_what_we_wrote_is_not(self, shop: Shop) -> None:
+        order_id, other = shop.add_order(), shop.add_order()
+        if _unsupported(shop, Capability.STAFF_NOTES, lambda: shop.adapter.staff_notes([order_id])):
+            return
+        if Capability.NOTES in shop.adapter.capabilities:
+            shop.adapter.add_note(order_id, TEXT, _key(TEXT))
+        for text in ("Please call", "Called"):
+            shop.tick(timedelta(minutes=1))
+            shop.write_note(order_id, text)
+        noted = shop.adapter.staff_notes([order_id, other])
+        assert ([note.text for note in noted.notes[order_id]], noted.notes[other]) == (["Please call", "Called"], ())
+        assert abs(noted.notes[order_id][-1].at - shop.now()) < timedelta(seconds=2)
+
+    def test_of_an_order_that_is_gone_nothing_was_noted(self, shop: Shop) -> None:
+        order_id, gone = shop.add_order(), shop.add_order()
+        if Capability.STAFF_NOTES not in shop.adapter.capabilities:
+            return
+        shop.delete_order(gone)
+        assert shop.adapter.staff_notes([gone, order_id]).notes == {order_id: ()}
+        assert shop.adapter.staff_notes([]).notes == {}
+
     # Tags, status, coupons
 
     def test_tags_are_added_to_those_there_are_and_twice_is_once(self, shop: Shop) -> None:
@@ -406,6 +466,14 @@ def _ids(pages: Iterable[Page]) -> list[str]:
 
 def _walked(shop: Shop) -> list[str]:
     return _ids(shop.adapter.changed_orders(None))
+
+
+def _reviews(shop: Shop, after: Cursor | None) -> list[Review]:
+    return [review for page in shop.adapter.new_reviews(after) for review in page.reviews]
+
+
+def _email(shop: Shop, order_id: str) -> str | None:
+    return _one(shop, order_id).customer.email
 
 
 def _one(shop: Shop, order_id: str) -> Order:

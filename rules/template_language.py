@@ -67,8 +67,8 @@ ROOTS: Mapping[str, Any] = {
     "signed_by": str,
     "input": Any,
 }
-"""What a template may name, and its type. Shipment, item, coupon, review, note and signed_by may be missing; what `input`
-is depends on the preset.
+"""What a template may name, and its type. Shipment, item, coupon, review, note and signed_by may be missing; what
+`input` is depends on the preset.
 """
 
 PROVIDED: Mapping[str, str] = {

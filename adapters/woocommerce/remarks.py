@@ -14,7 +14,7 @@ from adapters.base import Broken, Cursor, Noted, Reviews
 from adapters.errors import NotFound, Unavailable
 from adapters.http import Params
 from adapters.model import Review, StaffNote
-from adapters.woocommerce.client import PAGE, Client
+from adapters.woocommerce.client import PAGE, Client, NoRoute
 from adapters.woocommerce.normalise import normalise_note, normalise_review
 
 OVERLAP = timedelta(minutes=65)
@@ -40,7 +40,10 @@ def new_reviews(client: Client, after: Cursor | None, now: datetime) -> Iterator
     offset = 0
     before: list[Any] = []
     while True:
-        listed = _list(client, "products/reviews", query | ({"offset": offset} if offset else {}))
+        try:
+            listed = _list(client, "products/reviews", query | ({"offset": offset} if offset else {}))
+        except (NoRoute, NotFound):
+            raise NoRoute(f"{client.http.where} has no list of reviews: has a plugin switched them off?") from None
         if listed and listed == before:
             raise _going_in_circles(client)
         told = [told for raw in listed if (told := normalise_review(raw)) is not None]

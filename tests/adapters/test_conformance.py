@@ -60,6 +60,13 @@ class WooShop:
     def messages(self, order_id: str) -> list[str]:
         return [mail.body for mail in self._sandbox.mails if mail.order_id == int(order_id)]
 
+    def write_review(self, order_id: str, text: str) -> None:
+        email = self._sandbox.order(int(order_id)).billing["email"]
+        self._sandbox.write_review(email=email, rating=2, text=text)
+
+    def write_note(self, order_id: str, text: str) -> None:
+        self._sandbox.write_note(int(order_id), text)
+
     def trouble(self, kind: Trouble) -> None:
         shop = self._sandbox
         match kind:
@@ -133,6 +140,12 @@ class ShopifyShop:
     def messages(self, order_id: str) -> list[str]:
         gid = f"gid://shopify/Order/{order_id}"
         return [mail.custom_message or "" for mail in self._sandbox.invoices if mail.order_id in (order_id, gid)]
+
+    def write_review(self, order_id: str, text: str) -> None:
+        raise AssertionError("Shopify has no reviews")
+
+    def write_note(self, order_id: str, text: str) -> None:
+        self._sandbox.comment(order_id, text)
 
     def trouble(self, kind: Trouble) -> None:
         shop = self._sandbox

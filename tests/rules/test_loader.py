@@ -582,3 +582,62 @@ def test_every_span_of_time_in_a_rule_is_known() -> None:
         """)
     )
     assert sorted(each.amount for each in durations(found)) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+# --- reviews and notes ----------------------------------------------------------------------------------
+
+
+def set_off_by(trigger: str, body: str) -> str:
+    return rule(body).replace("trigger: order.paid", f"trigger: {trigger}")
+
+
+def test_a_rule_acts_once_for_each_review_or_note_unless_told() -> None:
+    found = {
+        trigger: only(set_off_by(trigger, "actions: [ { add_note: a } ]")).once_per
+        for trigger in ("review.posted", "note.added", "{ note.added: call }")
+    }
+    assert found == {"review.posted": "review", "note.added": "note", "{ note.added: call }": "note"}
+
+
+def test_a_notes_keyword_is_a_condition_beside_the_others() -> None:
+    found = only(
+        set_off_by("{ note.added: call }", "conditions: { order.status: processing }\nactions: [ { add_note: a } ]")
+    )
+    wanted = [(each.field.name, each.wanted) for each in found.conditions.all_of]
+    assert (found.trigger, wanted) == ("note.added", [("order.status", "processing"), ("note.text", "contains call")])
+
+
+@pytest.mark.parametrize(
+    ("trigger", "body", "mistake"),
+    [
+        ("order.paid", "once_per: review", "'review' goes with 'trigger: review.posted' alone"),
+        ("review.posted", "once_per: note", "'note' goes with 'trigger: note.added' alone"),
+        ("{ note.added: [call] }", "", "write a word that the note has to contain"),
+        ("{ note.added: '' }", "", "write a word that the note has to contain"),
+        ("{ review.posted: 2 }", "", "'review.posted' stands alone"),
+    ],
+)
+def test_a_mistake_about_reviews_and_notes_is_told(trigger: str, body: str, mistake: str) -> None:
+    (told,) = load(set_off_by(trigger, f"{body}\nactions: [ {{ add_note: a }} ]"))[1]
+    assert mistake in told
+
+
+@pytest.mark.parametrize(
+    ("trigger", "action", "mistake"),
+    [
+        ("order.paid", "add_note: '{{ review.text }}'", "only 'trigger: review.posted' comes with one"),
+        ("review.posted", "add_note: '{{ note.text }}'", "only 'trigger: note.added' comes with one"),
+        ("note.added", "send: '{{ note.text }}'", "it is for the staff's eyes alone"),
+    ],
+)
+def test_a_text_that_names_what_its_rule_never_has_is_a_mistake(trigger: str, action: str, mistake: str) -> None:
+    (told,) = load(set_off_by(trigger, f"actions: [ {{ {action.replace(chr(39), chr(34))} }} ]"))[1]
+    assert mistake in told
+
+
+def test_a_template_may_speak_of_the_review_but_never_of_a_note_of_the_staff() -> None:
+    review = {"sorry": {"en": "Only {{ review.rating }} stars?"}}
+    note = {"sorry": {"en": "Our staff says: {{ note.text }}"}}
+    body = "actions: [ { send: { template: sorry } } ]"
+    assert load(set_off_by("review.posted", body), templates=review)[1] == []
+    assert "for the staff's eyes alone" in load(set_off_by("note.added", body), templates=note)[1][0]
