@@ -162,14 +162,17 @@ def _rule(told: Told, story: Story, shop: Shop, now: datetime) -> Tree:
 
 
 def _about(told: Told) -> str:
-    verdict = told.verdict
-    if verdict.subject is None or verdict.rule.once_per == "order":
-        return ""
-    if verdict.subject.item is not None:
-        return f", for {clean(verdict.subject.item.name)}"
-    if verdict.subject.shipment is not None:
-        return f", for parcel {clean(verdict.subject.shipment.id)}"
-    return ", once for this customer"
+    subject = told.verdict.subject
+    match told.verdict.rule.once_per:
+        case "customer" if subject is not None:
+            return ", once for this customer"
+        case "review" | "note" as noun if one := subject and (subject.review or subject.note):
+            return f", for {noun} {clean(one.id)}"
+    if subject is not None and subject.item is not None:
+        return f", for {clean(subject.item.name)}"
+    if subject is not None and subject.shipment is not None:
+        return f", for parcel {clean(subject.shipment.id)}"
+    return ""
 
 
 def _summary(told: Told, story: Story, zone: tzinfo) -> str:
