@@ -175,11 +175,7 @@ def _show(screen: Console, clients: Clients, each: Status) -> None:
     for ailment in each.ailments:
         cure = "" if state.error is not None else " Does 'aftersale run' run?"
         screen.print(Padding(f"It lags: {clean(ailment)}.{cure}", (0, 0, 0, 2)), style="red")
-    for ear in each.ears:
-        screen.print(Padding(listens(ear), (0, 0, 0, 2)))
-        if ear.heard.error is not None:
-            screen.print(Padding(why_deaf(ear, zone), (0, 0, 0, 2)), style="red")
-            screen.print(Padding(_next_try(ear.heard.retry_at or now(), ear.heard.failures, zone), (0, 0, 0, 2)))
+    _show_ears(screen, each)
     for name, rest in each.resting.items():
         told = f"Channel {name} is in trouble (since {local(rest.since, zone)} {zone}): {clean(rest.reason)}"
         screen.print(Padding(told, (0, 0, 0, 2)), style="red")
@@ -193,6 +189,15 @@ def _show(screen: Console, clients: Clients, each: Status) -> None:
     if each.held:
         _show_held(screen, clients, each)
     screen.print()
+
+
+def _show_ears(screen: Console, each: Status) -> None:
+    zone = each.config.calendar.zone
+    for ear in each.ears:
+        screen.print(Padding(listens(ear), (0, 0, 0, 2)))
+        if ear.heard.error is not None:
+            screen.print(Padding(why_deaf(ear, zone), (0, 0, 0, 2)), style="red")
+            screen.print(Padding(_next_try(ear.heard.retry_at or now(), ear.heard.failures, zone), (0, 0, 0, 2)))
 
 
 def _next_try(at: datetime, failures: int, zone: ZoneInfo) -> str:
