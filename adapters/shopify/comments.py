@@ -60,7 +60,7 @@ def _comments(node: Raw) -> tuple[tuple[StaffNote, ...], bool]:
         return (), True
     found: list[StaffNote] = []
     odd = False
-    for line in lines:
+    for line in reversed(lines):
         try:
             event = msgspec.json.decode(line, type=_Event)
         except ODD:
@@ -69,4 +69,4 @@ def _comments(node: Raw) -> tuple[tuple[StaffNote, ...], bool]:
         text = (event.raw_message or "").strip()[:LONGEST_REMARK].rstrip()
         if event.id is not None and event.created_at is not None and text and not event.attribute_to_app:
             found.append(StaffNote(id=tail(event.id), at=event.created_at, text=text))
-    return tuple(sorted(found[::-1], key=lambda note: note.at)), odd
+    return tuple(sorted(found, key=lambda note: note.at)), odd
