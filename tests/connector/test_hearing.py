@@ -13,6 +13,7 @@ from adapters.base import Capability
 from adapters.sandbox.clock import MovableClock
 from adapters.sandbox.server import Request
 from adapters.sandbox.shopify import ShopifySandbox
+from connector import hearing
 from connector.cycle import run_cycle
 from connector.forgetting import Request as Forgetting
 from connector.forgetting import forget
@@ -426,6 +427,29 @@ def test_whatever_breaks_on_the_way_the_staff_is_told_once(world: World, number:
         world.run()
         world.open()
     world.run_for(hours=2)
+    assert len(told(world)) == 1
+
+
+@pytest.mark.parametrize("moment", ["take_in", "_tell_of_the_rest"])  # before a page is committed, and after
+def test_a_kill_while_a_page_is_stored_loses_nothing_and_doubles_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    world.rules(RESCUE)
+    bought(world)
+    world.store.write_review(email=NOA, rating=1)
+    real = getattr(hearing, moment)
+
+    def killed(*arguments: object) -> None:
+        real(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hearing, moment, killed)
+        with pytest.raises(KeyboardInterrupt):
+            world.run()
+    assert told(world) == []
+    world.open()
+    world.run_for(hours=1)
     assert len(told(world)) == 1
 
 
