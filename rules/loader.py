@@ -48,7 +48,7 @@ from rules.schema import (
     marked,
 )
 from rules.template_check import check_message, check_text, goes_by_whatsapp
-from rules.template_language import IN_MESSAGES
+from rules.template_language import IN_MESSAGES, PROVIDED
 from rules.timing import Window, parse_window
 from rules.validation import did_you_mean, validate, validate_part
 from rules.waits import DaysBefore, PerUnit, StepWait, Until, why_not_here
