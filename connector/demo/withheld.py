@@ -102,7 +102,8 @@ def _due_by_its_wait(part: Part, row: Followup, step: Step, known: orders.Known)
     rule = next(active.rule for active in part.shop.rules if active.rule.id == row.rule)
     everything = Subject(row.subject, known.order.shipments, known.order.items)
     found = (each for each in subjects(rule, known.order, known.person, known.remarks) if each.key == row.subject)
-    facts = Facts(known.order, known.person, part.shop.calendar, part.shop.ladders)
+    calendar, ladders = part.shop.calendar, part.shop.ladders
+    facts = Facts(known.order, known.person, calendar, ladders, remarks=known.remarks)
     over = over_at(step.wait, start, scene_of(facts, next(found, everything), known.journal, row.at))
     return over if isinstance(over, datetime) else row.planned_at
 
