@@ -291,7 +291,8 @@ def _let_others_step_in(
     """
     if shop.looks_back:
         for each in news:
-            if each.is_changed:
+            is_past = all(event.old for event in each.journal)  # and what a baseline finds was known to be there
+            if each.is_changed and not is_past:
                 orders.ask_again_of(connection, shop.id, each.person, each.order.id, now)
     skipped = {row["id"] for row in changes.skipped}
     if not skipped or not shop.person_rules:
