@@ -287,6 +287,8 @@ class Both:
     stores: tuple[Store, Store]
     clocks: tuple[MovableClock, MovableClock]
     rules: str = ""
+    extra: str = ""
+    """What else stands in the config."""
     templates: dict[tuple[str, str], str] = field(default_factory=dict)
     lives: list[Life] = field(default_factory=list)
 
@@ -311,6 +313,7 @@ class Both:
         folder.mkdir()
         make = world_on_shopify if isinstance(store, Shopify) else World
         world = make(folder, store.sandbox, clock)
+        world.extra = self.extra
         for (name, locale), text in self.templates.items():
             world.template(name, locale, text)
         life = Life(store, world)

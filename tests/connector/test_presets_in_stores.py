@@ -9,7 +9,21 @@ import pytest
 
 pytest.register_assert_rewrite("tests.connector.telling")
 
-from tests.connector.telling import MUG, TEA, Both, Life, Shopify, Woo, both_stores  # noqa: E402
+from adapters.sandbox.clock import MovableClock  # noqa: E402
+from adapters.sandbox.shopify import ShopifySandbox  # noqa: E402
+from tests.channels.mail_server import mail_server  # noqa: E402
+from tests.conftest import MONDAY  # noqa: E402
+from tests.connector.telling import (  # noqa: E402
+    MUG,
+    TEA,
+    Both,
+    Life,
+    Shopify,
+    Woo,
+    both_stores,
+    local,
+    world_on_shopify,
+)
 
 
 @pytest.fixture
@@ -134,3 +148,169 @@ def test_on_shopify_the_carriers_news_of_two_parcels_are_told_at_once_and_a_fail
     [task] = shopify.told
     assert task.startswith("Delivery failed: order A")
     assert (woo.mailed, woo.told) == ([], [])
+
+
+def test_a_part_of_the_money_and_then_the_rest_are_told_each_by_itself(both: Both) -> None:
+    both.rules = "- use: refund-and-return-care"
+
+    def story(shop: Life) -> None:
+        shop.place()
+        shop.until("06-02 10:00")
+        shop.refund("A", "20.00")
+        shop.until("06-04 22:30")
+        shop.refund("A", "54.90")
+        shop.until("06-08 12:00")
+
+    told = both.tell(story)
+    part, rest = told.mailed
+    assert part.startswith("06-02 11:00 A: Hi Noa, We have refunded ₪20.00 of your order A.")
+    assert rest.startswith("06-05 09:00 A: Hi Noa, We have refunded your order A: ₪74.90.")
+    assert "money is on its way back." in told.notes["A"]
+
+
+def test_an_unpaid_order_is_reminded_of_until_it_is_paid(both: Both) -> None:
+    both.rules = "- use: unpaid-reminder"
+
+    def story(shop: Life) -> None:
+        shop.place("A", paid=False)
+        shop.place("B", paid=False, email="dan@example.org")
+        shop.until("06-03 10:00")
+        shop.pay("B")
+        shop.until("06-08 12:00")
+
+    for told in both.tell_apart(story):
+        assert [mail.partition(": Hi")[0] for mail in told.mailed] == [
+            "06-02 12:00 A",
+            "06-02 12:00 B",
+            "06-05 12:00 A",
+        ]
+        assert "Would you still like it?" in told.mailed[-1]
+
+
+def test_the_staff_hear_of_an_order_that_lies_and_of_none_that_was_sent(both: Both) -> None:
+    both.rules = "- use: unhandled-order-alert"
+
+    def story(shop: Life) -> None:
+        shop.place("A")
+        shop.place("B", email="dan@example.org")
+        shop.until("06-01 14:00")
+        shop.ship("B")
+        shop.until("06-05 12:00")
+
+    told = both.tell(story)
+    first, again = told.told
+    assert first.startswith("Order A is paid, and nobody has touched it yet.")
+    assert again.startswith("Order A still waits: paid, and not touched.")
+    assert told.mailed == []
+
+
+def test_a_low_rating_is_told_at_once_apologised_for_and_asked_about(both: Both) -> None:
+    both.rules = "- use: low-rating-rescue"
+
+    def story(shop: Life) -> None:
+        shop.place()
+        shop.until("06-03 10:00")
+        if isinstance(shop.store, Woo):
+            shop.store.sandbox.write_review(email="noa@example.com", rating=2, text="The handle broke")
+        else:
+            shop.store.sandbox.edit(shop.id_of("A"), tags=["low-rating"])
+        shop.world.later(minutes=2)
+        shop.world.run()
+        shop.until("06-10 12:00")
+
+    woo, shopify = both.tell_apart(story)
+    [review] = woo.told
+    assert review.startswith("Order A: 2 of 5 stars.")
+    assert "Ceramic mug: “The handle broke”" in review
+    [tagged] = shopify.told
+    assert tagged.startswith("Order A: a low rating.")
+    for told, at in ((woo, "13:00"), (shopify, "13:02")):  # a review is dated by its store, a tag when it is seen
+        sorry, asked = told.mailed
+        assert sorry.startswith(f"06-03 {at} A: Hi Noa, Thank you for your honest rating.")
+        assert asked.startswith(f"06-07 {at} A: Hi Noa, A few days ago you told us that you were not happy.")
+
+
+def test_on_shopify_tips_wait_until_a_return_is_over(both: Both) -> None:
+    both.rules = """
+    - use: tips-after-purchase
+      with: { tips: [Rinse it first., Keep it dry.] }
+    """
+
+    def story(shop: Life) -> None:
+        shop.place()
+        shop.ship()
+        shop.until("06-02 12:00")
+        shop.arrive()
+        if isinstance(shop.store, Shopify):
+            order, store = shop.id_of("A"), shop.store.sandbox
+            back = store.request_return(order)
+            store.approve_return(order, back)
+            shop.until("06-08 12:00")
+            store.close_return(order, back)
+        shop.until("06-09 12:00")
+
+    (at_once,), (later,) = (told.mailed for told in both.tell_apart(story))
+    assert at_once.startswith("06-05 12:00 A: Hi Noa, Your order A should have been with you")
+    assert later.startswith("06-08 ")
+    assert "Rinse it first." in later
+    assert "Keep it dry." in later
+
+
+def test_a_regular_is_thanked_reminded_and_asked_to_come_back_once_each(both: Both) -> None:
+    both.extra = """
+    unsubscribe: mailto:stop@tea.example.com
+    soft_opt_in: { IL: [email] }
+    """
+    both.rules = """
+    - use: loyalty-milestones
+      with: { orders: 2, spent: 5000 }
+    - use: replenishment
+      with: { skus: TEA-1, per_unit: 10 days, minus: 3 days }
+    - use: win-back
+      with: { after: 14 days }
+    """
+
+    def story(shop: Life) -> None:
+        shop.place("A", items=(TEA,))
+        shop.until("06-04 12:00")
+        shop.place("B", items=(TEA,))
+        shop.until("06-19 12:00")
+
+    for told in both.tell_apart(story):
+        thanks, reminder, come_back = told.mailed
+        assert thanks.startswith("06-05 12:00 B: Hi Noa, You have ordered from us 2 times now")
+        assert reminder.startswith("06-11 12:00 B: Hi Noa, It has been a while since you bought Green tea")
+        assert come_back.startswith("06-18 12:00 B: Hi Noa, It has been a while since your last order")
+        assert told.tags == {"B": ["loyal"]}
+        assert told.coupons == ["10% until 08-04 12:00", "10% until 07-18 12:00"]
+
+
+def test_a_checkout_on_shopify_is_asked_about_by_mail_unless_its_customer_bought_after_all(tmp_path: Path) -> None:
+    clock = MovableClock(MONDAY)
+    with mail_server() as mail, ShopifySandbox(clock=clock, restore_rate=None) as mugs:
+        world = world_on_shopify(tmp_path, mugs, clock)
+        world.extra = f"""
+        channels: {{ email: {{ type: smtp, url: "smtp://127.0.0.1:{mail.port}", from: tal@mugs.example.com }} }}
+        unsubscribe: mailto:stop@mugs.example.com
+        """
+        world.rules("- { use: abandoned-checkout, with: { via: email, coupon: true, percent: 15 } }")
+        world.run()
+        noa, dan, lea = (
+            {"email": f"{name}@example.com", "locale": "en", "email_consent": "SUBSCRIBED"}
+            for name in ("noa", "dan", "lea")
+        )
+        left = [mugs.add_checkout(customer=each) for each in (noa, dan, lea)]
+        world.later(minutes=30)
+        world.run()
+        mugs.complete_checkout(left[1])
+        mugs.add_order(customer=lea)
+        clock.now = local("06-01 15:30")
+        world.run()
+        clock.now = local("06-02 09:30")
+        world.run()
+        world.close()
+        [coupon] = mugs.coupons.values()
+        asked, offered = mail.read()
+        assert [asked["To"], offered["To"]] == ["noa@example.com", "noa@example.com"]
+        assert [asked["Subject"], offered["Subject"]] == ["Was anything unclear?", "Still thinking it over?"]
+        assert coupon.code in str(offered.get_body(["plain"]))
