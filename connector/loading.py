@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,11 +32,12 @@ _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A config with the rules of each of its stores, and the texts of its templates: those of the presets that it uses
-    are among them. `template_files` has the file of each.
+    are among them. `template_files` has the file of each. `written` are the rules with those for other platforms.
     """
 
     config: Config
     rules: Mapping[str, tuple[Rule, ...]]
+    written: Mapping[str, tuple[Rule, ...]]
     templates: Mapping[str, Mapping[str, str]]
     template_files: Mapping[str, Mapping[str, str]]
 
@@ -68,12 +69,14 @@ def load(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
 def compose(config: Config, texts: Texts, problems: list[Problem]) -> Loaded:
     """What these texts make of a config; it is whole only where there are no `problems`."""
     by_windows: dict[frozenset[tuple[str, Window]], tuple[Rule, ...]] = {}
+    written: dict[str, tuple[Rule, ...]] = {}
     rules: dict[str, tuple[Rule, ...]] = {}
     for store in config.stores:
         windows = frozenset(store.windows.items())
         if windows not in by_windows:
             by_windows[windows] = _load(texts, store.windows, config.ways, problems)
-        rules[store.id] = tuple(rule for rule in by_windows[windows] if rule.platform in (None, store.platform))
+        written[store.id] = by_windows[windows]
+        rules[store.id] = rules_on(store.platform, written[store.id])
         if not problems:
             problems += _checks(config, store, rules[store.id])
     templates = texts.templates
@@ -82,9 +85,15 @@ def compose(config: Config, texts: Texts, problems: list[Problem]) -> Loaded:
     return Loaded(
         config,
         rules,
+        written,
         {name: {locale: each.text for locale, each in files.items()} for name, files in templates.items()},
         {name: {locale: each.file for locale, each in files.items()} for name, files in templates.items()},
     )
+
+
+def rules_on(platform: str, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """Those of these rules that act in stores on this platform."""
+    return tuple(rule for rule in rules if rule.platform in (None, platform))
 
 
 def load_without_rules(file: Path, environ: Mapping[str, str]) -> Loaded | list[Problem]:
@@ -93,7 +102,8 @@ def load_without_rules(file: Path, environ: Mapping[str, str]) -> Loaded | list[
     config = load_config(file, environ, problems)
     if config is None:
         return sorted(set(problems))
-    return Loaded(config, {store.id: () for store in config.stores}, {}, {})
+    none: dict[str, tuple[Rule, ...]] = {store.id: () for store in config.stores}
+    return Loaded(config, none, none, {}, {})
 
 
 def _load(

@@ -11,6 +11,7 @@ from adapters.base import StoreAdapter
 from connector.actions import Prepared
 from connector.config import Config, StoreConfig
 from connector.lines import Line, lines_in_peace
+from connector.loading import rules_on
 from connector.opening import make_adapter
 from connector.people import person_of
 from connector.ruletests.cases import Case, Told
@@ -130,10 +131,10 @@ def _shop(stand: Stand, case: Case, start: datetime) -> Shop:
     """The store with the rules that the test is about. Nobody is left out of anything for comparison."""
     store, loaded = case.store, case.test.loaded
     chosen = case.test.keys.rules
-    rules = loaded.rules.get(store.id) or next(iter(loaded.rules.values()))
+    written = loaded.written.get(store.id) or next(iter(loaded.written.values()))
     active = [
         replace(rule, enabled=True, holdout=None)
-        for rule in rules
+        for rule in rules_on(store.platform, written)
         if (rule.enabled if chosen is None else rule.id in chosen)
     ]
     return Shop(

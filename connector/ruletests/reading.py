@@ -188,7 +188,7 @@ def _check_names(reading: _Reading, path: Path, data: object) -> None:
 
 
 def _rule_ids(reading: _Reading) -> list[str]:
-    return sorted({rule.id for rules in reading.loaded.rules.values() for rule in rules})
+    return sorted({rule.id for rules in reading.loaded.written.values() for rule in rules})
 
 
 def _no_such(noun: str, name: str, known: Collection[str]) -> str:

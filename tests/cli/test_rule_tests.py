@@ -157,6 +157,35 @@ def test_a_story_is_told_on_both_platforms_and_in_each_language(tea: Desk) -> No
     assert told["passed"] == 4
 
 
+def test_a_rule_for_one_platform_alone_is_tested_there(tea: Desk) -> None:
+    tea.write(
+        "rules/elsewhere.yaml",
+        """
+        version: 1
+        rules:
+          - id: elsewhere
+            platform: shopify
+            trigger: order.paid
+            actions: [ { add_note: Paid elsewhere } ]
+        """,
+    )
+    story = """
+  - name: only on Shopify
+    rules: [elsewhere]
+    platform: shopify
+    when:
+      2026-06-04 10:00: paid
+    expect:
+      2026-06-04 10:00: { add_note: Paid elsewhere }
+  - name: and not on WooCommerce
+    rules: [elsewhere]
+    when:
+      2026-06-04 10:00: paid
+    expect: nothing
+"""
+    assert played(tea, story).code == 0
+
+
 def test_orders_of_one_customer_count_together(tea: Desk) -> None:
     tea.rules(
         """
