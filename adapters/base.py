@@ -29,6 +29,8 @@ class Capability(StrEnum):
     COUPONS = "coupons"
     CHECKOUTS = "checkouts"
     """Abandoned checkouts are a walk of their own. (Where they are orders in draft, `changed_orders` brings them.)"""
+    CHECKOUT_MESSAGES = "checkout_messages"
+    """Who left a checkout can be written to by the platform's own means, too."""
     PRODUCTS = "products"
     """Products are asked for by themselves. (Where orders tell their categories, tags and pages, nothing more is.)"""
     REVIEWS = "reviews"

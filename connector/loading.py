@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from adapters.base import Capability
 from adapters.channels.registry import channels as every_channel
 from adapters.registry import lacks_of, platforms
 from connector.actions import known_actions, ways_of
@@ -16,6 +17,7 @@ from connector.config import Config, StoreConfig, load_config, places, shown, wi
 from connector.hearing import WAITED_FOR
 from connector.texts import Texts, read_texts
 from rules.document import Problem
+from rules.events import ABANDONED
 from rules.loader import load_rule, load_rules
 from rules.preset import merged
 from rules.protection import good_time, silences_of
@@ -160,6 +162,11 @@ def unmet(config: Config, store: StoreConfig, rule: Rule) -> Iterator[str]:
         why_not = lacks_of(store.platform).get(needed)
         if trigger == rule.trigger and why_not is not None:
             yield f"'{trigger}' never comes in store '{store.id}': {why_not}"
+    why_not = lacks_of(store.platform).get(Capability.CHECKOUT_MESSAGES)
+    if rule.trigger == ABANDONED and why_not is not None:
+        ways = {ways_of(action, store.via) for step in rule.steps for action in step.actions if action.to_customer}
+        if (PLATFORM,) in ways:
+            yield f"'platform' reaches nobody in store '{store.id}': {why_not}; name another channel in 'via'"
     counted = next((each for each in durations(rule) if each.unit == "business hours"), None)
     if counted is not None and store.calendar.business_hours is None:
         yield f"'{counted}' cannot be counted: set 'business_hours' in {shown(config.file)}"

@@ -26,7 +26,10 @@ NO_WAY_IN = "write 'access_token', or both 'client_id' and 'client_secret'"
 
 SHIPPED_WHEN = ({"shipment": "present"},)
 DELIVERED_WHEN = ({"shipment": "delivered"},)
-LACKS = {Capability.REVIEWS: "Shopify has no reviews of its own, and those of review apps are not open to others"}
+LACKS = {
+    Capability.REVIEWS: "Shopify has no reviews of its own, and those of review apps are not open to others",
+    Capability.CHECKOUT_MESSAGES: "Shopify lets nobody write to a checkout before it is an order",
+}
 
 
 def _url(url: str) -> str:

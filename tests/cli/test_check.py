@@ -306,3 +306,22 @@ def test_a_conversion_window_is_between_a_day_and_a_year(shop: Shop, window: str
     result = shop.type("check")
     assert result.code == 2
     assert result.lines[0].startswith("config.yaml:3:20: conversion_window: ")
+
+
+def test_nobody_can_be_reached_at_a_checkout_by_a_platform_that_lets_nobody_write_there(desk: Desk) -> None:
+    desk.write(
+        "config.yaml",
+        """
+        version: 1
+        unsubscribe: mailto:stop@example.com
+        stores:
+          - { id: mugs, platform: shopify, url: "https://mugs.myshopify.com", access_token: "shpat_example" }
+        """,
+    )
+    desk.rules("- use: abandoned-checkout")
+    told = desk.type("check")
+    assert told.code == 2
+    assert (
+        "'platform' reaches nobody in store 'mugs': Shopify lets nobody write to a checkout before it is an order; "
+        "name another channel in 'via'"
+    ) in told.err.replace("\n", " ")
