@@ -352,8 +352,12 @@ def _comparison(bound: Callable[[Any, Any], bool], field: Field, operand: object
     if field.kind not in ("number", "money"):
         raise ValueError(f"{field.name} is {_a(field.kind)}: it has no more or less")
     number = _number(field, operand)
-    is_count = field.kind == "number" and number == int(number)  # whole numbers compare faster with such
-    return partial(bound, int(number) if is_count else number)
+    if field.kind == "number" and abs(number) < _HUGE and number == int(number):
+        return partial(bound, int(number))  # counts are compared with counts twice as fast
+    return partial(bound, number)
+
+
+_HUGE = 10**9
 
 
 def _textual(method: str, field: Field, operand: object) -> Test:
