@@ -53,15 +53,17 @@ def now() -> datetime:
 
 
 @contextmanager
-def shop_on(url: str, rules: int = 20, keys: str = WOOCOMMERCE) -> Iterator[Shop]:
-    """A shop that looks after the store at `url` by so many rules; `keys` are its platform and the way in."""
+def shop_on(url: str, rules: int = 20, keys: str = WOOCOMMERCE, more: str = "") -> Iterator[Shop]:
+    """A shop that looks after the store at `url` by so many rules, and by `more`; `keys` are its platform and the way
+    in.
+    """
     with TemporaryDirectory() as folder:
         file = Path(folder, "config.yaml")
         file.touch(mode=0o600)  # it holds keys
         file.write_text(CONFIG.format(url=url, keys=keys))
         texts = (RULE.format(number=number + 1, trigger=TRIGGERS[number % len(TRIGGERS)]) for number in range(rules))
         Path(folder, "rules").mkdir()
-        Path(folder, "rules", "rules.yaml").write_text("version: 1\nrules:\n" + "".join(texts))
+        Path(folder, "rules", "rules.yaml").write_text("version: 1\nrules:\n" + "".join(texts) + more)
         loaded = load(file, {})
         assert isinstance(loaded, Loaded), loaded
         client = open_client(loaded, now)

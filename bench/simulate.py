@@ -25,7 +25,7 @@ from adapters.model import Address, Customer, LineItem, Money, Order, Shipment
 from bench.shop import shop_on
 from connector.shop import Shop
 from connector.simulation.outcome import simulate
-from connector.simulation.replay import Story
+from connector.simulation.shelf import Story
 from connector.store import orders
 from rules.events import Journal, Sight, observe
 from rules.past import as_of, past_of

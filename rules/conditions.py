@@ -14,14 +14,14 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import partial, reduce
 from itertools import chain
-from operator import attrgetter, methodcaller
+from operator import attrgetter, ge, gt, le, lt, methodcaller
 from types import UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
 
 from adapters.model import LineItem, Money, Order, Refund, Return, Review, Shipment, StaffNote
-from rules.timing import Calendar, Duration, after, parse_duration
+from rules.timing import Calendar, Duration, after, over, parse_duration
 
 Kind = Literal["text", "number", "money", "time", "flag"]
 Value = str | int | Decimal | Money | datetime | bool | None
@@ -345,14 +345,19 @@ def _quoted(spec: object) -> str:
 # Operators ----------------------------------------------------------------------------------------------------
 
 
-def _comparison(bound: str, field: Field, operand: object) -> Test:
+def _comparison(bound: Callable[[Any, Any], bool], field: Field, operand: object) -> Test:
     """`bound` is what the operand has to be of the value."""
     if field.kind == "time":
         raise ValueError(f"{field.name} is a time: write older_than or newer_than")
     if field.kind not in ("number", "money"):
         raise ValueError(f"{field.name} is {_a(field.kind)}: it has no more or less")
-    test: Test = getattr(_number(field, operand), bound)
-    return test
+    number = _number(field, operand)
+    if field.kind == "number" and abs(number) < _HUGE and number == int(number):
+        return partial(bound, int(number))  # counts are compared with counts twice as fast
+    return partial(bound, number)
+
+
+_HUGE = 10**9
 
 
 def _textual(method: str, field: Field, operand: object) -> Test:
@@ -362,10 +367,10 @@ def _textual(method: str, field: Field, operand: object) -> Test:
 
 
 _OPERATORS: Mapping[str, Callable[[Field, object], Test]] = {
-    "at_least": partial(_comparison, "__le__"),
-    "at_most": partial(_comparison, "__ge__"),
-    "more_than": partial(_comparison, "__lt__"),
-    "less_than": partial(_comparison, "__gt__"),
+    "at_least": partial(_comparison, le),
+    "at_most": partial(_comparison, ge),
+    "more_than": partial(_comparison, lt),
+    "less_than": partial(_comparison, gt),
     "contains": partial(_textual, "__contains__"),
     "starts_with": partial(_textual, "startswith"),
 }
@@ -389,21 +394,29 @@ def _age(field: Field, name: str, operand: object) -> _Age:
 def _of_age(field: Field, ages: Sequence[_Age]) -> _Wanted:
     """Comes true, or ends, by time alone, so it also says when."""
 
-    def holds(scene: Scene) -> bool:
-        return any(
-            all((end <= scene.now) is age.older for end, age in zip(ends, ages, strict=True))
-            for ends in all_ends(scene)
-        )
+    single, wanted = field.single, [(over(age.span), age.older) for age in ages]
+
+    def is_of_age(moment: Any, scene: Scene) -> bool:
+        for is_over, older in wanted:  # noqa: SIM110  as below
+            if is_over(moment, scene.calendar, scene.now) is not older:
+                return False
+        return True
+
+    def some(scene: Scene) -> bool:
+        for value in field.values(scene):  # noqa: SIM110  as below
+            if value is not None and is_of_age(value, scene):
+                return True
+        return False
+
+    def one(scene: Scene) -> bool:
+        return (value := single(scene.order)) is not None and is_of_age(value, scene)  # type: ignore[misc]
 
     def flips(scene: Scene) -> datetime | None:
-        return min((end for ends in all_ends(scene) for end in ends if end > scene.now), default=None)
+        moments = [value for value in field.values(scene) if isinstance(value, datetime)]
+        ends = (after(moment, age.span, scene.calendar) for moment in moments for age in ages)
+        return min((end for end in ends if end > scene.now), default=None)
 
-    def all_ends(scene: Scene) -> Iterator[list[datetime]]:
-        for value in field.values(scene):
-            if isinstance(value, datetime):
-                yield [after(value, age.span, scene.calendar) for age in ages]
-
-    return _Wanted(holds, "", (flips,), tuple(age.span for age in ages))
+    return _Wanted(some if single is None else one, "", (flips,), tuple(age.span for age in ages))
 
 
 def _a(kind: Kind) -> str:
@@ -451,9 +464,14 @@ def _is_among(field: Field, allowed: frozenset[Value]) -> Holds:
 
 def _is_present(field: Field) -> Holds:
     single, values = field.single, field.values
-    if single is not None:
-        return lambda scene: single(scene.order) is not None
-    return lambda scene: any(value is not None for value in values(scene))
+
+    def some(scene: Scene) -> bool:
+        for value in values(scene):  # noqa: SIM110  as above
+            if value is not None:
+                return True
+        return False
+
+    return some if single is None else lambda scene: single(scene.order) is not None
 
 
 def _both(first: Test, second: Test) -> Test:
@@ -467,6 +485,8 @@ def _negated(holds: Holds) -> Holds:
 def _all(parts: Sequence[Holds]) -> Holds:
     if len(parts) == 1:
         return parts[0]
+    if len(parts) == 2:
+        return _both(*parts)
 
     def all_hold(scene: Scene) -> bool:
         for holds in parts:  # noqa: SIM110  as above

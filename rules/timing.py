@@ -8,7 +8,7 @@ frozen values, and whatever cannot be read raises a ValueError that says what to
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -362,6 +362,39 @@ def after(start: datetime, wait: Duration, calendar: Calendar) -> datetime:
     else:
         day = wall.date() + ONE_DAY * (wait.amount * 7 if wait.unit == "weeks" else wait.amount)
     return instant(datetime.combine(day, wall.time()), calendar.zone)
+
+
+IsOver = Callable[[datetime, Calendar, datetime], bool]
+
+
+def over(wait: Duration) -> IsOver:
+    """A function of `start`, `calendar` and `now` (both times UTC): whether `after(start, wait, calendar)` has come.
+
+    Conditions ask it of every order, so the calendar is asked only where it may make a difference.
+    """
+    if wait.unit not in _ABOUT:
+        return lambda start, calendar, now: after(start, wait, calendar) <= now
+    unit, sooner, later = _ABOUT[wait.unit]
+    about = unit * wait.amount
+
+    def is_over(start: datetime, calendar: Calendar, now: datetime) -> bool:
+        left = start + about - now
+        if left > later:
+            return False
+        return left <= sooner or after(start, wait, calendar) <= now
+
+    return is_over
+
+
+_EXACT = timedelta(0)
+_MOST_MOVED = timedelta(hours=26)
+"""No two clocks on earth are further apart, so neither are those of one place on two days."""
+_ABOUT: Mapping[str, tuple[timedelta, timedelta, timedelta]] = {
+    **{unit: (length, _EXACT, _EXACT) for unit, length in ABSOLUTE.items()},
+    "days": (ONE_DAY, -_MOST_MOVED, _MOST_MOVED),
+    "weeks": (7 * ONE_DAY, -_MOST_MOVED, _MOST_MOVED),
+}
+"""How long a unit is, and by how much a wait of such may be over sooner, or later, than so many times that."""
 
 
 def next_open(moment: datetime, window: Window | None, calendar: Calendar) -> datetime:

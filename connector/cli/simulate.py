@@ -37,7 +37,7 @@ from connector.shop import Shop
 from connector.simulation import outcome as outcomes
 from connector.simulation.outcome import Outcome, Simulation, days_of
 from connector.simulation.page import page, plain, what_is_not_known
-from connector.simulation.replay import Story
+from connector.simulation.shelf import Story
 from connector.simulation.stories import fetched_stories, is_known, known_stories, rehearsing, suppressed
 from connector.store.database import Database, open_database
 from rules.rule import Rule
@@ -182,7 +182,7 @@ def _show(screen: Console, loaded: Loaded, told: Simulation) -> None:
     shown_table = table("Store", "Rule", "Messages", "People", "Other actions", "Held", "To come")
     for each in outcomes:
         other = ", ".join(f"{number} {kind}" for kind, number in each.done.items() if kind != "send")
-        numbers = (str(each.messages), str(len(each.people)), other or "–", str(each.held), str(each.to_come))
+        numbers = (str(each.messages), str(each.people), other or "–", str(each.held), str(each.to_come))
         shown_table.add_row(each.store, each.rule, *numbers)
     screen.print(shown_table)
     _show_times(screen, outcomes, told, zone)
@@ -256,7 +256,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
         "store": outcome.store,
         "rule": outcome.rule,
         "messages": outcome.messages,
-        "people": len(outcome.people),
+        "people": outcome.people,
         "done": dict(outcome.done),
         "held": outcome.held,
         "to_come": outcome.to_come,

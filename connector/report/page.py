@@ -7,15 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
-
+from connector.pages import render_page
 from connector.report.sheet import Section
 from connector.report.wording import Wording
-from rules.plots import STYLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +27,5 @@ class Part:
 
 def page(parts: Sequence[Part]) -> str:
     """The whole page, which begins in the language of its first store."""
-    return _template().render(parts=parts, first=parts[0].say, plots=STYLE, style=_style())
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string((files("connector.report") / "page.html").read_text(encoding="utf-8"))
-
-
-@cache
-def _style() -> Markup:
-    return Markup((files("connector.report") / "page.css").read_text(encoding="utf-8"))  # noqa: S704  ours
+    say = parts[0].say
+    return render_page("connector.report", title=say("title"), lang=say.lang, rtl=say.rtl, parts=parts)

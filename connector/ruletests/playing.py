@@ -18,7 +18,8 @@ from connector.ruletests.cases import Case, Told
 from connector.ruletests.keys import Tagged, ToStatus
 from connector.ruletests.life import HAPPENINGS, MOVES, Happening, Untold, lived
 from connector.shop import Shop
-from connector.simulation.replay import Act, Life, Setup, Story, begin, retell, run
+from connector.simulation.replay import Act, Setup, begin, refused, retell, run
+from connector.simulation.shelf import Life, Story
 from connector.staff import Staff
 from connector.store.database import Database
 from connector.store.followups import Followup
@@ -86,32 +87,32 @@ def play(stand: Stand, case: Case) -> Played:
     shop = _shop(stand, case, start)
     stories = {told.first.id: told for told in case.orders}
     setup = Setup({shop.id: shop}, start, end, lambda marks: (), written_out)
-    going = begin(setup, (_story(shop, told) for told in case.orders))
-    lives = {life.story.past.order.id: life for life in going.lives}
     done: list[Act] = []
     impossible: list[tuple[Followup, str]] = []
-    for act in run(going):
-        if act.made is None:
-            continue
-        done.append(act)
-        id_, news = act.row.order_id, _news(act.row, act.made.prepared)
-        if news is not None:
-            try:
-                stories[id_] = told = _told_on(stories[id_], news, case.store)
-                retell(lives[id_], told.past)
-            except Untold as why:
-                impossible.append((act.row, str(why)))
-    refused: list[tuple[str, str, str]] = []
+    with begin(setup, (_story(shop, told) for told in case.orders)) as going:
+        for act in run(going):
+            if act.made is None:
+                continue
+            done.append(act)
+            id_, news = act.row.order_id, _news(act.row, act.made.prepared)
+            if news is not None:
+                try:
+                    stories[id_] = told = _told_on(stories[id_], news, case.store)
+                    retell(going, act.row, told.past)
+                except Untold as why:
+                    impossible.append((act.row, str(why)))
+        lives = {life.story.past.order.id: life for life in going.shelf}
+    why_not: list[tuple[str, str, str]] = []
     for id_, told in stories.items():
-        refused += _refused(shop, lives[id_]) if id_ in lives else _left_alone(shop, told, start)
-    rows = [row for life in going.lives for row in life.rows.values()]
+        why_not += _refused(shop, lives[id_]) if id_ in lives else _left_alone(shop, told, start)
+    rows = [row for life in lives.values() for row in life.rows.values()]
     return Played(
         case,
         shop,
         [(told.first.number, each) for told in stories.values() for each in told.happenings],
         done,
         sorted((row for row in rows if row.state != "done"), key=lambda row: (row.at, row.id)),
-        refused,
+        why_not,
         impossible,
     )
 
@@ -178,10 +179,9 @@ def _news(row: Followup, prepared: Prepared) -> Happening | None:
 
 def _refused(shop: Shop, life: Life) -> list[tuple[str, str, str]]:
     """Why rules have not begun with an order, as it was when last planned: (rule, the order's number, why)."""
-    begun = {(row.rule, row.subject) for row in life.rows.values()}
     number = life.story.past.order.number
-    found = [(rule, number, why) for (rule, subject), why in life.refused.items() if (rule, subject) not in begun]
-    told = {rule for rule, _ in [*begun, *life.refused]}
+    found = [(rule, number, why) for rule, why in refused(life)]
+    told = {row.rule for row in life.rows.values()} | {rule for rule, _ in life.refused}
     return found + [each for each in _explained(shop, life.story, life.journal) if each[0] not in told]
 
 

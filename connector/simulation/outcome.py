@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -11,7 +11,8 @@ from datetime import date, datetime, timedelta
 from connector.actions import Prepared
 from connector.channel_keys import PLATFORM
 from connector.shop import Shop
-from connector.simulation.replay import Act, Progress, Replay, Setup, Story, begin, refusals, run
+from connector.simulation.replay import Act, Progress, Replay, Setup, begin, refused, run
+from connector.simulation.shelf import Story
 from connector.simulation.words import mostly_blank
 from connector.store.followups import Followup
 from connector.store.suppressions import Listed
@@ -44,7 +45,7 @@ class Outcome:
     rule: str
     messages: int = 0
     done: Counter[str] = field(default_factory=Counter)
-    people: Counter[str] = field(default_factory=Counter)
+    people: int = 0
     days: Counter[date] = field(default_factory=Counter)
     hours: Counter[int] = field(default_factory=Counter)
     channels: Counter[str] = field(default_factory=Counter)
@@ -59,7 +60,8 @@ class Simulation:
     """What would have happened from `start` to `end` (UTC).
 
     `unknown` is to how many orders something happened, by (store, event), of which the store does not say when.
-    `broken` are stores, and orders by their ids, that could not be read, with why.
+    `broken` are stores, and orders by their ids, that could not be read, with why. `busiest` are the messages of
+    whoever would have got the most: (when, the order's number, the rule).
     """
 
     start: datetime
@@ -68,12 +70,7 @@ class Simulation:
     orders: Counter[str] = field(default_factory=Counter)
     unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
     broken: list[tuple[str, str, str]] = field(default_factory=list)
-    of_person: dict[str, list[tuple[datetime, str, str]]] = field(default_factory=lambda: defaultdict(list))
-
-    @property
-    def busiest(self) -> Sequence[tuple[datetime, str, str]]:
-        """The messages of whoever would have got the most: (when, the order's number, the rule)."""
-        return max(self.of_person.values(), key=len, default=())
+    busiest: Sequence[tuple[datetime, str, str]] = ()
 
 
 def days_of(outcomes: Iterable[Outcome], first: date, last: date) -> dict[date, int]:
@@ -91,10 +88,10 @@ def simulate(
     }
     simulation = Simulation(start, end, outcomes)
     words = mostly_blank(lambda store, rule: len(outcomes[store, rule].examples) < WRITTEN_OUT)
-    going = begin(Setup(shops, start, end, listed, words), _counted(stories, simulation))
-    for act in run(going, told):
-        _count(simulation, shops[act.row.store], act)
-    _count_what_is_left(simulation, going)
+    with begin(Setup(shops, start, end, listed, words), _counted(stories, simulation)) as going:
+        for act in run(going, told):
+            _count(simulation, shops[act.row.store], act)
+        _count_what_is_left(simulation, going)
     return simulation
 
 
@@ -117,11 +114,9 @@ def _count(simulation: Simulation, shop: Shop, act: Act) -> None:
         return
     at = row.at.astimezone(shop.calendar.zone)
     outcome.messages += 1
-    outcome.people[row.person] += 1
     outcome.days[at.date()] += 1
     outcome.hours[at.hour] += 1
     outcome.channels[prepared.channel or PLATFORM] += 1
-    simulation.of_person[row.person].append((row.at, row.number, row.rule))
     if len(outcome.examples) < WRITTEN_OUT:
         outcome.examples.append(example_of(shop, row, prepared))
 
@@ -134,15 +129,21 @@ def example_of(shop: Shop, row: Followup, prepared: Prepared) -> Example:
 
 
 def _count_what_is_left(simulation: Simulation, going: Replay) -> None:
-    for life in going.lives:
+    never_begun: Counter[tuple[str, str, str]] = Counter()
+    for life in going.shelf:
+        store = life.story.store
         for row in life.rows.values():
-            outcome = simulation.outcomes[row.store, row.rule]
+            outcome = simulation.outcomes[store, row.rule]
             outcome.to_come += row.state == "pending"
             if row.state == "skipped" and (not row.final or row.held_for is not None):  # the others were acts
                 outcome.reasons[_without_times(row.reason or row.state)] += 1
-        simulation.unknown.update((life.shop.id, kind) for kind in set(life.untold))
-    for (store, rule, reason), number in refusals(going).items():
-        simulation.outcomes[store, rule].reasons[_without_times(reason)] += number
+        simulation.unknown.update((store, kind) for kind in set(life.untold))
+        never_begun.update((store, rule, why) for rule, why in refused(life))
+    for (store, rule, why), number in never_begun.items():
+        simulation.outcomes[store, rule].reasons[_without_times(why)] += number
+    for of_rule, number in going.shelf.people().items():
+        simulation.outcomes[of_rule].people = number
+    simulation.busiest = going.shelf.busiest()
 
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\+00:00| UTC)?")

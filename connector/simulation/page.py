@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
-from functools import cache
 from html import unescape
-from importlib.resources import files
 
 import nh3
-from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from connector.config import shown
 from connector.loading import Loaded
+from connector.pages import render_page
 from connector.simulation.outcome import Example, Outcome, Simulation, days_of
 from rules.events import STATUS
-from rules.plots import STYLE, Bar, columns
+from rules.plots import Bar, columns
 
 Told = tuple[Loaded, Simulation]
 
@@ -39,7 +37,8 @@ def page(told: Sequence[Told]) -> str:
         }
         for loaded, simulation in told
     ]
-    return _template().render(parts=parts, plots=STYLE, style=_style())
+    title = "What the rules would have done"
+    return render_page("connector.simulation", title=title, lang="en", rtl=False, parts=parts)
 
 
 def plain(example: Example) -> str:
@@ -100,15 +99,3 @@ def _plots(loaded: Loaded, told: Simulation) -> list[tuple[str, Markup]]:
 
 def _day(day: date) -> str:
     return f"{day.day} {day:%b}"
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["local"] = lambda at, zone: f"{at.astimezone(zone):%a %d %b, %H:%M}"
-    return environment.from_string((files("connector.simulation") / "page.html").read_text(encoding="utf-8"))
-
-
-@cache
-def _style() -> Markup:
-    return Markup((files("connector.report") / "page.css").read_text(encoding="utf-8"))  # noqa: S704  ours

@@ -6,17 +6,18 @@ next: a poll that shows a change, or a moment at which something is due.
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
-from adapters.model import NOTHING_SAID, Order, Remarks
+from adapters.model import Order
 from connector.actions import Broken, NotNow, Refused, known_actions
 from connector.counting import admit, longest, marks_of
 from connector.ingest import ask_at
@@ -25,15 +26,16 @@ from connector.prepare import Judged, Made
 from connector.reconciler import reconcile
 from connector.runner import CLAIM
 from connector.shop import Shop
+from connector.simulation.shelf import Life, Shelf, Story
 from connector.store.followups import Followup
-from connector.store.orders import Erased, Known, decode, encode
+from connector.store.orders import Known, decode, encode
 from connector.store.suppressions import Listed
 from connector.wording import InWords
 from rules import breakers
 from rules.breakers import Excess, Load
-from rules.events import Event, Journal, Sight, hear, observe
+from rules.events import Event, Sight, hear, observe
 from rules.history import LATELY, NO_HISTORY, History
-from rules.past import Past, as_of, past_of, said_by
+from rules.past import Past, as_of, said_by
 from rules.planner import Active, Facts, concerns_the_past, plan
 from rules.protection import Outgoing, Sent
 
@@ -42,27 +44,6 @@ Step = tuple[str, str, str]
 
 Progress = Callable[[datetime], None]
 """Told how far the clock has come (UTC)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """An order to be replayed: `raw` is how it is now, `journal` what was written down of it, `person` whose it is,
-    `remarks` what was said about it.
-
-    `told` is its past where that is known in full, and need not be concluded from the other two.
-    """
-
-    store: str
-    raw: bytes
-    person: str
-    journal: Journal = ()
-    erased: Erased | None = None
-    told: Past | None = None
-    remarks: Remarks = NOTHING_SAID
-
-    @property
-    def past(self) -> Past:
-        return self.told or past_of(decode(self.raw), self.journal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,82 +70,54 @@ class Setup:
 
 
 @dataclass(slots=True)
-class Life:
-    """An order as far as it has been replayed. `refused` is why rules have not begun, `untold` what happened to it at a
-    time that nobody knows.
-    """
-
-    number: int
-    story: Story
-    shop: Shop
-    moments: tuple[datetime, ...]
-    seen_at: datetime | None = None
-    journal: Journal = ()
-    rows: dict[int, Followup] = field(default_factory=dict)
-    refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    ask_at: datetime | None = None
-    wakes_at: datetime | None = None
-    untold: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class Replay:
-    """A replay under way: the lives of its orders, who was sent what, and whom something happens to at this beat.
-    `quiet` are orders to which nothing happens, by store and person: what their customers have bought besides.
-    """
+    """A replay under way: its orders, and whom something happens to at this beat."""
 
     setup: Setup
-    lives: list[Life] = field(default_factory=list)
-    beats: list[tuple[datetime, str, int]] = field(default_factory=list)
-    of_person: dict[tuple[str, str], list[Life]] = field(default_factory=lambda: defaultdict(list))
-    quiet: dict[tuple[str, str], list[bytes]] = field(default_factory=lambda: defaultdict(list))
-    sent: dict[str, list[tuple[int, Sent]]] = field(default_factory=lambda: defaultdict(list))
+    shelf: Shelf
     acted: dict[tuple[str, str], deque[tuple[datetime, Step]]] = field(default_factory=lambda: defaultdict(deque))
     done: dict[tuple[str, str], Counter[date]] = field(default_factory=lambda: defaultdict(Counter))
     stirred: dict[int, Life] = field(default_factory=dict)
     rows: int = 0
 
 
-def begin(setup: Setup, stories: Iterable[Story]) -> Replay:
+@contextmanager
+def begin(setup: Setup, stories: Iterable[Story]) -> Iterator[Replay]:
     """Take the orders in. Those to which nothing happens from `start` to `end` are left where they are."""
-    going = Replay(setup)
-    for story in stories:
-        shop = setup.shops[story.store]
-        moments = story.past.moments
-        life = Life(len(going.lives), story, shop, moments)
-        if moments[0] <= setup.start:
-            is_quiet = moments[-1] <= setup.start and not shop.ladders.assumes
-            if is_quiet and not any(concerns_the_past(active.rule) for active in shop.rules):
-                if shop.looks_back:
-                    going.quiet[story.store, story.person].append(story.raw)
-                continue
-        going.lives.append(life)
-        if shop.person_rules or shop.looks_back:
-            going.of_person[story.store, story.person].append(life)
-        _sleep(going, life, setup.start)
-    return going
+    with closing(Shelf()) as shelf:
+        going = Replay(setup, shelf)
+        for story in stories:
+            shop, moments = setup.shops[story.store], story.past.moments
+            if moments[0] <= setup.start:
+                is_quiet = moments[-1] <= setup.start and not shop.ladders.assumes
+                if is_quiet and not any(concerns_the_past(active.rule) for active in shop.rules):
+                    if shop.looks_back:
+                        shelf.leave(story)
+                    continue
+            _sleep(going, shelf.take_in(story), setup.start)
+        yield going
 
 
 def run(going: Replay, progress: Progress = lambda now: None) -> Iterator[Act]:
     """Let the time pass, and tell what becomes of actions as it happens. What is still to come stands in the lives."""
-    while going.beats and going.beats[0][0] <= going.setup.end:
-        now, store, _ = going.beats[0]
-        woken: dict[int, Life] = {}
-        while going.beats and going.beats[0][:2] == (now, store):
-            number = heapq.heappop(going.beats)[2]
-            if going.lives[number].wakes_at == now:
-                woken[number] = going.lives[number]
-        going.stirred = woken
+    shelf = going.shelf
+    while (beat := shelf.next_beat()) is not None and beat[0] <= going.setup.end:
+        now, store = beat
+        going.stirred = {life.number: life for life in shelf.wake(now, store)}
         yield from _beat(going, going.setup.shops[store], now)
-        for life in woken.values():
+        for life in shelf.awake():
             _sleep(going, life, now)
         progress(now)
 
 
-def retell(life: Life, told: Past) -> None:
-    """From now on the order's story is another: something that was done has changed it."""
-    life.story = replace(life.story, told=told)
-    life.moments = told.moments
+def _shop(going: Replay, life: Life) -> Shop:
+    return going.setup.shops[life.story.store]
+
+
+def retell(going: Replay, row: Followup, told: Past) -> None:
+    """From now on the story of this row's order is another: what was just done has changed it."""
+    life = next(each for each in going.stirred.values() if row.id in each.rows)
+    life.story = structs.replace(life.story, told=told)
 
 
 # When something may happen --------------------------------------------------------------------------------------
@@ -173,18 +126,17 @@ def retell(life: Life, told: Past) -> None:
 def _sleep(going: Replay, life: Life, now: datetime) -> None:
     """Until the next beat at which something may happen to this order."""
     setup = going.setup
+    shop = _shop(going, life)
     changes = next((at for at in life.moments if life.seen_at is None or at > life.seen_at), None)
     open_ends = {row.of_step for row in life.rows.values() if row.state == "held"}
     due = [row.due_at for row in life.rows.values() if row.state == "pending" and row.of_step not in open_ends]
     if life.ask_at is not None:
         due.append(life.ask_at)
     # What could not be done at this beat waits for the next one.
-    beats = [_beat_at(setup.start, life.shop.pace, max(min(due), now + A_MOMENT))] if due else []
+    beats = [_beat_at(setup.start, shop.pace, max(min(due), now + A_MOMENT))] if due else []
     if changes is not None:
-        beats.append(_beat_at(setup.start, life.shop.config.poll_every, changes))
-    life.wakes_at = min(beats, default=None)
-    if life.wakes_at is not None:
-        heapq.heappush(going.beats, (life.wakes_at, life.story.store, life.number))
+        beats.append(_beat_at(setup.start, shop.config.poll_every, changes))
+    going.shelf.sleep(life, min(beats, default=None))
 
 
 def _beat_at(start: datetime, pace: timedelta, moment: datetime) -> datetime:
@@ -230,7 +182,8 @@ def _look(going: Replay, life: Life, now: datetime) -> Order:
     past, start, before = life.story.past, going.setup.start, life.seen_at
     order = as_of(past, now)
     is_old = before is None and order.created_at <= start
-    sight = Sight(now, life.shop.ladders, life.shop.calendar, start if is_old else None)
+    shop = _shop(going, life)
+    sight = Sight(now, shop.ladders, shop.calendar, start if is_old else None)
     news = [
         Event(each.kind, each.at, each.source, each.at <= start, False, each.subject)
         for each in life.story.journal
@@ -240,7 +193,7 @@ def _look(going: Replay, life: Life, now: datetime) -> Order:
     life.untold += [each.kind for each in untold if each.at > start]
     news += untold
     life.journal = observe(order, life.journal + tuple(news) if news else life.journal, sight)
-    ours_since = Sight(now, life.shop.ladders, life.shop.calendar, start)
+    ours_since = Sight(now, shop.ladders, shop.calendar, start)
     life.journal = hear(said_by(life.story.remarks, now), life.journal, ours_since)
     life.seen_at = now
     return order
@@ -248,7 +201,7 @@ def _look(going: Replay, life: Life, now: datetime) -> Order:
 
 def _plan(going: Replay, life: Life, order: Order, rules: Sequence[Active], now: datetime) -> None:
     """Bring the order's rows in line with the plan that these rules make."""
-    shop, story = life.shop, life.story
+    shop, story = _shop(going, life), life.story
     names = {active.rule.id for active in rules}
     recorded = [row for row in _recorded(going, life) if row.rule in names]
     deeds = tuple([row.deed for row in recorded])
@@ -296,7 +249,7 @@ def _history(going: Replay, life: Life, now: datetime) -> History:
     """What else is known of the person by now."""
     others = _others(going, life)
     seen = [as_of(other.story.past, other.seen_at) for other in others if other.seen_at is not None]
-    quiet = [decode(raw) for raw in going.quiet.get((life.shop.id, life.story.person), ())]
+    quiet = [decode(raw) for raw in going.shelf.left(life.story.store, life.story.person)]
     messages = [
         row.at
         for each in (life, *others)
@@ -308,16 +261,20 @@ def _history(going: Replay, life: Life, now: datetime) -> History:
 
 def _others(going: Replay, life: Life) -> list[Life]:
     """The other orders of the same person, of those that were seen by now."""
-    same = going.of_person.get((life.shop.id, life.story.person), ())
+    shop, story = _shop(going, life), life.story
+    if not shop.person_rules and not shop.looks_back:
+        return []
+    same = going.shelf.of_person(story.store, story.person)
     return [each for each in same if each is not life and each.seen_at is not None]
 
 
 def _recorded(going: Replay, life: Life) -> list[Followup]:
     own = list(life.rows.values())
-    if not life.shop.person_rules:
+    person_rules = _shop(going, life).person_rules
+    if not person_rules:
         return own
     others = (row for each in _others(going, life) for row in each.rows.values())
-    return own + [row for row in others if row.rule in life.shop.person_rules]
+    return own + [row for row in others if row.rule in person_rules]
 
 
 # Doing ----------------------------------------------------------------------------------------------------------
@@ -329,7 +286,7 @@ def _expire(going: Replay, life: Life, now: datetime) -> Iterator[Act]:
         why = f" ({row.reason})" if row.reason is not None else ""
         yield _end(life, row, now, "skipped", f"expired: it was due, and was not to be done this late{why}")
     if late:
-        _plan(going, life, as_of(life.story.past, life.seen_at or now), life.shop.rules, now)
+        _plan(going, life, as_of(life.story.past, life.seen_at or now), _shop(going, life).rules, now)
 
 
 def _due(life: Life, now: datetime) -> list[Followup]:
@@ -382,9 +339,9 @@ def _act_on(going: Replay, life: Life, step: Sequence[Followup], now: datetime) 
     """Look again at the order, judge the step admissible, and do its actions."""
     is_news = any(at > (life.seen_at or now) for at in life.moments if at <= now)
     order = _look(going, life, now)
+    shop, story, of_rule = _shop(going, life), life.story, step[0].rule
     if is_news:
-        _plan(going, life, order, life.shop.rules, now)
-    shop, story, of_rule = life.shop, life.story, step[0].rule
+        _plan(going, life, order, shop.rules, now)
     rule = [active for active in shop.rules if active.rule.id == of_rule]
     raw = story.raw if story.told is None else encode(order)
     remarks = said_by(story.remarks, now)
@@ -426,15 +383,14 @@ def _enter(going: Replay, life: Life, judged: Judged, made: Sequence[Made], now:
     messages = [each for each in made if each.prepared.to is not None]
     if not messages:
         return
-    caps, about = life.shop.protection.caps, (life.shop.id, judged.facts.order.id)
-    person = marks_of(life.shop, judged.facts.order, messages)
-    since = now - longest(caps)
-    sent = {number: each for mark in person for number, each in going.sent[mark] if each.at >= since}
+    shop = _shop(going, life)
+    caps, about = shop.protection.caps, (shop.id, judged.facts.order.id)
+    person = marks_of(shop, judged.facts.order, messages)
+    sent = going.shelf.sent_to(person, now - longest(caps))
     urgent = judged.wanted.rule.urgent
-    admit([*sent.values()], caps, [Outgoing(each.prepared.marketing, about, urgent) for each in messages], now)
+    admit(sent, caps, [Outgoing(each.prepared.marketing, about, urgent) for each in messages], now)
     for each in messages:
-        for mark in person:
-            going.sent[mark].append((each.row.id, Sent(now, each.prepared.marketing, about)))
+        going.shelf.enter(each.row, Sent(now, each.prepared.marketing, about), person)
 
 
 def _end(
@@ -455,14 +411,7 @@ def _end(
     return Act(ended, made, judged)
 
 
-def refusals(going: Replay) -> Counter[tuple[str, str, str]]:
-    """How often, by (store, rule, reason), a rule whose trigger had come did not begin."""
-    found: Counter[tuple[str, str, str]] = Counter()
-    for life in going.lives:
-        begun = {(row.rule, row.subject) for row in life.rows.values()}
-        found.update(
-            (life.shop.id, rule, reason)
-            for (rule, subject), reason in life.refused.items()
-            if (rule, subject) not in begun
-        )
-    return found
+def refused(life: Life) -> Iterator[tuple[str, str]]:
+    """Rules whose trigger had come and that did not begin, as it was when the order was last planned: (rule, why)."""
+    begun = {(row.rule, row.subject) for row in life.rows.values()}
+    return ((rule, why) for (rule, subject), why in life.refused.items() if (rule, subject) not in begun)

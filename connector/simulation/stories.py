@@ -19,7 +19,7 @@ from connector.people import person_of
 from connector.poller import Progress as Walked
 from connector.products import with_products_asked
 from connector.shop import Clock, Shop
-from connector.simulation.replay import Story
+from connector.simulation.shelf import Story
 from connector.staff import Staff
 from connector.store import orders, stores, suppressions
 from connector.store.database import Database, secret_of

@@ -13,7 +13,8 @@ import pytest
 from adapters.sandbox.clock import MovableClock
 from adapters.sandbox.shopify import ShopifySandbox
 from adapters.sandbox.woocommerce import WooSandbox
-from connector.simulation.replay import Setup, Story, begin, run
+from connector.simulation.replay import Setup, begin, run
+from connector.simulation.shelf import Story
 from connector.simulation.stories import fetched_stories, known_stories, rehearsing, suppressed
 from connector.store import orders
 from connector.wording import written_out
@@ -149,8 +150,8 @@ class Month:
         stories: Iterator[Story] = known_stories(shop)
         if not from_state:
             stories = fetched_stories(shop, START - timedelta(days=60), [], lambda done, total: None)
-        going = begin(Setup(shops, START, START + MONTH, suppressed(database), written_out), stories)
-        made = [(act.row, act.made.prepared) for act in run(going) if act.made is not None]
+        with begin(Setup(shops, START, START + MONTH, suppressed(database), written_out), stories) as going:
+            made = [(act.row, act.made.prepared) for act in run(going) if act.made is not None]
         shop.adapter.close()
         return sorted((row.at, row.order_id, str(prepared.text)) for row, prepared in made if prepared.to is not None)
 

@@ -24,6 +24,7 @@ from rules.timing import (
     after,
     next_open,
     openings,
+    over,
     parse_business_hours,
     parse_clock,
     parse_duration,
@@ -703,3 +704,32 @@ def _clocks_change_around(wall: datetime) -> bool:
 
 def _spans(window: Window, day: date, calendar: Calendar) -> tuple[tuple[int, int], ...]:
     return () if calendar.is_holiday(day) else window.days[day.weekday()]
+
+
+# Whether a wait is over ---------------------------------------------------------------------------------------
+
+
+@given(
+    days=st.timedeltas(timedelta(0), timedelta(days=365)),
+    off=st.timedeltas(timedelta(hours=-30), timedelta(hours=30)),
+    wait=st.sampled_from(["90 minutes", "36 hours", "0 days", "3 days", "120 days", "2 weeks", "3 business days"]),
+    zone=st.sampled_from(["Asia/Jerusalem", "America/New_York", "Australia/Lord_Howe", "Pacific/Kiritimati"]),
+)
+def test_a_wait_is_over_from_the_moment_on_that_it_leads_to(
+    days: timedelta, off: timedelta, wait: str, zone: str
+) -> None:
+    start, duration, calendar = datetime(2026, 1, 1, tzinfo=UTC) + days, parse_duration(wait), Calendar(ZoneInfo(zone))
+    end = after(start, duration, calendar)
+    is_over = over(duration)
+    assert is_over(start, calendar, end + off) is (off >= timedelta(0))
+    assert is_over(start, calendar, end)
+    assert not is_over(start, calendar, end - timedelta(microseconds=1))
+
+
+def test_where_a_whole_day_was_skipped_a_wait_of_days_still_ends_by_the_clock() -> None:
+    samoa = Calendar(ZoneInfo("Pacific/Apia"))  # it had no 30 December 2011
+    start = at(samoa, "2011-12-29 12:00")
+    end = after(start, Duration(2, "days"), samoa)
+    assert end - start == timedelta(hours=24)
+    assert over(Duration(2, "days"))(start, samoa, end)
+    assert not over(Duration(2, "days"))(start, samoa, end - timedelta(seconds=1))
