@@ -65,7 +65,7 @@ def of_mail(mail: Path) -> list[Shot]:
 
 
 def take_pictures(browser: str, shots: Sequence[Shot]) -> list[Path]:
-    """Each picture as long as its page, and readable by its owner alone; returns them. Raises NoPictures and OSError."""
+    """Each picture as long as its page, readable by its owner alone; returns them. Raises NoPictures and OSError."""
     with _running(browser) as line:
         target = line.ask("Target.createTarget", url="about:blank")["targetId"]
         tab = line.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
