@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from importlib.resources import files
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -23,15 +22,8 @@ ROOT = Path(__file__).parent.parent
 LANGUAGES = ("ar", "en", "he", "ru")
 NAMES = {"ar": "ليلى", "en": "Emma", "he": "נועה", "ru": "Анна"}
 GREETINGS = {"ar": "مرحباً", "en": "Hi", "he": "היי", "ru": "Здравствуйте"}
-FOLDERS = {
-    "examples": ROOT / "examples" / "templates",
-    "demo": Path(str(files("connector.demo"))) / "shop" / "templates",
-}
-MESSAGES = [
-    pytest.param(file, id=f"{of}/{file.parent.name}/{file.stem}")
-    for of, folder in FOLDERS.items()
-    for file in sorted(folder.glob("*/*.md"))
-]
+FOLDER = ROOT / "examples" / "templates"
+MESSAGES = [pytest.param(file, id=f"{file.parent.name}/{file.stem}") for file in sorted(FOLDER.glob("*/*.md"))]
 
 SECRETS = {"TEA_WC_KEY": "ck_example", "TEA_WC_SECRET": "cs_example", "STAFF_URL": "json://127.0.0.1:8090/aftersale"}
 NOON = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
@@ -95,9 +87,8 @@ def test_the_example_config_is_right_once_its_secrets_are_set() -> None:
 
 
 def test_every_example_message_is_there_in_four_languages() -> None:
-    for folder in FOLDERS.values():
-        for message in folder.iterdir():
-            assert sorted(file.stem for file in message.iterdir()) == list(LANGUAGES), message
+    for message in FOLDER.iterdir():
+        assert sorted(file.stem for file in message.iterdir()) == list(LANGUAGES), message
 
 
 def test_every_example_message_is_sent_by_some_rule() -> None:
@@ -134,7 +125,7 @@ def test_a_message_has_a_subject_in_its_language(file: Path) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_parcel_of_which_little_is_known_is_announced_all_the_same(language: str) -> None:
-    file = FOLDERS["examples"] / "shipped" / f"{language}.md"
+    file = FOLDER / "shipped" / f"{language}.md"
     told = context(language, NAMES[language])
     bare = msgspec.structs.replace(told.order, shipments=(Shipment(id="1"),))
     context_of_bare = Context(
