@@ -247,6 +247,13 @@ def test_every_preset_is_shown_with_an_example_and_a_picture_of_its_messages(pre
     assert (ROOT / "docs" / picture).read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_readme_names_every_preset_and_the_moment_it_is_for() -> None:
+    named_there = [
+        name for cells in table("README.md", "Ready rules", "a moment after an order") for name in code(cells[1])
+    ]
+    assert sorted(named_there) == sorted(preset.name for preset in shipped_presets([]))
+
+
 def test_every_key_of_a_step_is_documented() -> None:
     assert_documents(StepSpec, RULES, "Steps", "key of a step")
 
