@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench torture mutants fuzz lock audit clean
+.PHONY: demo test lint bench pictures torture mutants fuzz lock audit clean
 
 demo: $(VENV)/.run
 	$(BIN)/aftersale demo
@@ -19,6 +19,10 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
+
+# The pictures of presets' messages in docs/presets.md, by the Chromium of this machine.
+pictures: $(VENV)/.dev
+	$(BIN)/python -m connector.preview.gallery
 
 # Everything that the laws are tried with, at full length: under half an hour on two cores.
 torture: $(VENV)/.dev

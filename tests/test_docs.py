@@ -227,12 +227,31 @@ def test_every_preset_is_documented_with_its_inputs_and_their_defaults() -> None
     assert named(PRESETS, "The presets", "preset") == presets.keys()
     for name, preset in presets.items():
         assert preset is not None
-        rows = {code(cells[0])[0]: cells[2] for cells in table(PRESETS, name, "input")} if preset.inputs else {}
-        assert rows.keys() == preset.inputs.keys(), name
+        rows = {code(cells[0])[0]: cells[1:] for cells in table(PRESETS, name, "input")}
+        assert {each: cells[0] for each, cells in rows.items()} == {
+            each: spec.type for each, spec in preset.inputs.items()
+        }, name
         for each, spec in preset.inputs.items():
             if isinstance(spec.default, bool | int | str):
-                assert rows[each] == f"`{as_written(spec.default)}`", f"{name}, {each}"
-            assert ("Required." in rows[each]) == spec.must_be_given, f"{name}, {each}"
+                assert rows[each][2] == f"`{as_written(spec.default)}`", f"{name}, {each}"
+            assert ("Required." in rows[each][2]) == spec.must_be_given, f"{name}, {each}"
+
+
+@pytest.mark.parametrize("preset", [preset.name for preset in shipped_presets([])])
+def test_every_preset_is_shown_with_an_example_and_a_picture_of_its_messages(preset: str) -> None:
+    section = re.search(rf"^### {preset}\n(.*?)(?=^##)", text_of(PRESETS), re.MULTILINE | re.DOTALL)
+    assert section
+    assert f"  - use: {preset}\n" in section[1]
+    (picture,) = re.findall(r"!\[.+\]\((.+)\)", section[1])
+    assert picture == f"pictures/presets/{preset}.png"
+    assert (ROOT / "docs" / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_readme_names_every_preset_and_the_moment_it_is_for() -> None:
+    named_there = [
+        name for cells in table("README.md", "Ready rules", "a moment after an order") for name in code(cells[1])
+    ]
+    assert sorted(named_there) == sorted(preset.name for preset in shipped_presets([]))
 
 
 def test_every_key_of_a_step_is_documented() -> None:
@@ -415,6 +434,7 @@ BASE_STORE = {
 BASE_CONFIG = {
     "version": "1",
     "business_hours": '{ mon-fri: "09:00-17:00" }',
+    "channels": '{ email: { type: smtp, url: "smtp://127.0.0.1:9", from: Tal <tal@tea.example.com> } }',
     "staff": '["json://127.0.0.1:9"]',
     "unsubscribe": "mailto:stop@tea.example.com",
     "stores": f"[{{{', '.join(f'{key}: {value!r}' for key, value in BASE_STORE.items())}}}]",

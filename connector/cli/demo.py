@@ -121,7 +121,7 @@ def _heading(screen: Console, text: str) -> None:
 
 def _show_messages(screen: Console, account: Account, zone: ZoneInfo) -> None:
     _heading(screen, "What went out")
-    made = table("When", "Store", "Order", "To", "Rule", "Message", "Language")
+    made = table("When", "Store", "Order", "To", "Message", "Language")
     made.columns[0].no_wrap = True
     day = None
     for message in account.messages:
@@ -129,7 +129,7 @@ def _show_messages(screen: Console, account: Account, zone: ZoneInfo) -> None:
         if local.date() != day:
             day = local.date()
             made.add_row(Text(f"{local:%a %d %b}", style="bold"))
-        told = (message.store, message.order, _name(message.to), message.rule, message.template or "text")
+        told = (message.store, message.order, _name(message.to), message.template or "text")
         made.add_row(f"  {local:%H:%M}", *told, language_name(message.language))
     screen.print(made)
 
@@ -204,6 +204,7 @@ LEFT_TO_RIGHT_MARK = "\u200e"
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]+(?: [\u0590-\u08ff]+)*")
 _AFTERWARDS = {
     "skipped": "wanted again later",
+    "hold_while": "when that was over",
     "approval": "when the owner had let them go",
     "outcome": "when the owner had looked it up",
     "unknown": "when the store was asked whether it happened",

@@ -224,10 +224,6 @@ def _write(file: Path, answers: Answers) -> tuple[list[Path], list[Path]]:
     texts = {
         file.parent / "rules" / "starter.yaml": _starter(f"rules/{answers.platform}.yaml"),
         file.parent / "rules" / "tests" / "starter.yaml": _starter(f"tests/{answers.platform}.yaml"),
-        **{
-            file.parent / "templates" / "how-was-it" / f"{locale}.md": _starter(f"how-was-it/{locale}.md")
-            for locale in ("en", "he", "ar", "ru")
-        },
         file: _config(answers),
     }
     written: list[Path] = []

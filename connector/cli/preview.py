@@ -21,7 +21,7 @@ from connector.cli._screen import clean, console, print_json, table
 from connector.cli._trying import Locale, OrderNumber, StoreId, rehearsed
 from connector.preview.forms import forms_of
 from connector.preview.pages import Title, write
-from connector.preview.pictures import NoPictures, find_browser, take_pictures
+from connector.preview.pictures import NoPictures, find_browser, of_mail, take_pictures
 from connector.preview.sheets import Sheet, sheet_of
 
 
@@ -72,7 +72,7 @@ def _pictures(folder: Path, sheets: list[Sheet]) -> tuple[list[Path], str | None
     if not mails:
         return [], None
     try:
-        return take_pictures(find_browser(), mails), None
+        return take_pictures(find_browser(), [shot for mail in mails for shot in of_mail(mail)]), None
     except NoPictures as why:
         return [], str(why)
     except OSError as error:

@@ -118,8 +118,9 @@ def _invoices(store: ShopifySandbox, shop: Shop, rows: Iterable[Followup]) -> di
 def _goods(sale: Sale, products: Products) -> dict[str, Any]:
     """Who buys what, as the checkout has it."""
     email = {} if sale.email is None else {"email": sale.email}
+    consent = "SUBSCRIBED" if sale.agreed else "NOT_SUBSCRIBED"
     return {
-        "customer": {"first_name": sale.who, "locale": sale.language, **email},
+        "customer": {"first_name": sale.who, "locale": sale.language, "email_consent": consent, **email},
         "items": [products[name] for name in sale.buys],
     }
 

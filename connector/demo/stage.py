@@ -21,7 +21,8 @@ Products = Mapping[str, Mapping[str, str | int]]
 class Sale(Struct):
     """One customer's order: what is bought, and what becomes of it, by month, day and time.
 
-    `order_id` and `parcels` are as the store knows them, and come about as it is played.
+    `agreed` is whether they have agreed to marketing. `order_id` and `parcels` are as the store knows them, and come
+    about as it is played.
     """
 
     buys: list[str]
@@ -29,6 +30,7 @@ class Sale(Struct):
     who: str = ""
     language: str | None = None
     email: str | None = None
+    agreed: bool = True
     order_id: str = ""
     parcels: list[Any] = []
 

@@ -103,13 +103,18 @@ _STATUSES = {
 
 def _begin(store: WooSandbox, sale: Sale, products: Products, how: Mapping[str, str]) -> None:
     items = [products[name] for name in sale.buys]
-    meta = {"wpml_language": sale.language} if sale.language else {}
-    order_id = store.add_order(**how, billing=_billing(sale), items=items, meta=meta)  # type: ignore[arg-type]
+    order_id = store.add_order(**how, billing=_billing(sale), items=items, meta=_meta(sale))  # type: ignore[arg-type]
     sale.order_id = str(order_id)
 
 
 def _billing(sale: Sale) -> dict[str, str]:
     return {"first_name": sale.who} | ({} if sale.email is None else {"email": sale.email}) if sale.who else {}
+
+
+def _meta(sale: Sale) -> dict[str, str]:
+    """What plugins note of the customer: the language, and whether they agreed to marketing."""
+    language = {"wpml_language": sale.language} if sale.language else {}
+    return {"newsletter": "yes" if sale.agreed else "no", **language}
 
 
 def _ordered_after_all(store: WooSandbox, sale: Sale, products: Products) -> None:
@@ -118,7 +123,7 @@ def _ordered_after_all(store: WooSandbox, sale: Sale, products: Products) -> Non
         int(sale.order_id),
         billing={"email": f"customer{sale.order_id}@example.com", **_billing(sale)},
         items=[products[name] for name in sale.buys],
-        meta={"wpml_language": sale.language},
+        meta=_meta(sale),
         status="processing",
     )
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from connector.demo.play import Part
 from connector.store import followups, orders
-from connector.store.followups import Followup
+from connector.store.followups import HOLD_WHILE, Followup
 from rules.planner import Facts, Subject, Verdict, explain, scene_of, subjects
 from rules.rule import Step
 from rules.timing import Calendar, Window
@@ -37,8 +37,9 @@ class PutOff(Struct, frozen=True, kw_only=True):
 class HeldBack(Struct, frozen=True, kw_only=True):
     """A step that did not happen, or not at once, and why.
 
-    `state` is skipped, held, unknown, failed or never planned, and `held_for` what is asked of a person: an approval or
-    the outcome. `then` is what it came to if it was only for a time.
+    `state` is skipped, held, unknown, failed or never planned; or pending, where the rule's `hold_while` holds it up.
+    `held_for` is that, or what is asked of a person: an approval or the outcome. `then` is what it came to if it was
+    only for a time.
     """
 
     at: datetime
@@ -139,7 +140,8 @@ def held_back(part: Part, known: Known) -> Iterator[HeldBack]:
     told: set[tuple[str, str, str, str]] = set()
     for life in part.lives.values():
         for place, stood in enumerate(life):
-            if stood.state in ("pending", "done") or (*stood.of_step, stood.state) in told:
+            quiet = stood.state in ("pending", "done") and stood.held_for != HOLD_WHILE
+            if quiet or (*stood.of_step, stood.state) in told:
                 continue
             told.add((*stood.of_step, stood.state))
             yield HeldBack(

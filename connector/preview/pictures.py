@@ -1,4 +1,4 @@
-"""Pictures of mails at a phone's width, light and dark, by the Chromium of this machine, where it has one.
+"""Pictures of mails, and of other pages, by the Chromium of this machine, where it has one.
 
 It is spoken to over a pipe (the DevTools protocol): one browser takes all pictures, each as long as its mail.
 """
@@ -17,13 +17,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WIDTH, HEIGHT, SHARPNESS = 390, 844, 2
-"""A phone's screen, and how many dots each of its points has."""
 LONGEST = 8000
 PATIENCE = 30.0
 """Seconds that the browser may take to answer."""
@@ -41,32 +39,54 @@ def find_browser() -> str:
     return found
 
 
-def take_pictures(browser: str, mails: Sequence[Path]) -> list[Path]:
-    """Two pictures beside each mail, `…-light.png` and `…-dark.png`; returns them. Raises NoPictures and OSError."""
-    taken: list[Path] = []
+class Screen(NamedTuple):
+    """How wide it is, how high at least, and how many dots each of its points has."""
+
+    width: int
+    height: int
+    sharpness: int
+
+
+PHONE = Screen(390, 844, 2)
+
+
+class Shot(NamedTuple):
+    """A picture to be taken: of which page, to which file, on which screen, and whether that is `light` or `dark`."""
+
+    page: Path
+    picture: Path
+    screen: Screen
+    look: str
+
+
+def of_mail(mail: Path) -> list[Shot]:
+    """A mail on a phone, twice: `…-light.png` and `…-dark.png` beside it."""
+    return [Shot(mail, mail.with_name(f"{mail.stem}-{look}.png"), PHONE, look) for look in ("light", "dark")]
+
+
+def take_pictures(browser: str, shots: Sequence[Shot]) -> list[Path]:
+    """Each picture as long as its page, readable by its owner alone; returns them. Raises NoPictures and OSError."""
     with _running(browser) as line:
         target = line.ask("Target.createTarget", url="about:blank")["targetId"]
-        page = line.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        line.ask("Page.enable", page)
-        for mail in mails:
-            for look in ("light", "dark"):
-                picture = mail.with_name(f"{mail.stem}-{look}.png")
-                picture.touch(mode=0o600)
-                picture.write_bytes(_picture(line, page, mail, look))
-                taken.append(picture)
-    return taken
+        tab = line.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        line.ask("Page.enable", tab)
+        for shot in shots:
+            shot.picture.touch(mode=0o600)
+            shot.picture.write_bytes(_taken(line, tab, shot))
+    return [shot.picture for shot in shots]
 
 
-def _picture(line: _Line, page: str, mail: Path, look: str) -> bytes:
-    screen = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": SHARPNESS, "mobile": True}
-    line.ask("Emulation.setDeviceMetricsOverride", page, **screen)
-    line.ask("Emulation.setEmulatedMedia", page, features=[{"name": "prefers-color-scheme", "value": look}])
-    line.ask("Page.navigate", page, url=mail.resolve().as_uri())
+def _taken(line: _Line, tab: str, shot: Shot) -> bytes:
+    width, height, sharpness = shot.screen
+    screen = {"width": width, "height": height, "deviceScaleFactor": sharpness, "mobile": True}
+    line.ask("Emulation.setDeviceMetricsOverride", tab, **screen)
+    line.ask("Emulation.setEmulatedMedia", tab, features=[{"name": "prefers-color-scheme", "value": shot.look}])
+    line.ask("Page.navigate", tab, url=shot.page.resolve().as_uri())
     line.wait_for("Page.loadEventFired")
-    height = min(LONGEST, line.ask("Page.getLayoutMetrics", page)["cssContentSize"]["height"])
-    clip = {"x": 0, "y": 0, "width": WIDTH, "height": max(height, HEIGHT), "scale": 1}
-    shot = line.ask("Page.captureScreenshot", page, format="png", captureBeyondViewport=True, clip=clip)
-    return b64decode(shot["data"])
+    length = min(LONGEST, line.ask("Page.getLayoutMetrics", tab)["cssContentSize"]["height"])
+    clip = {"x": 0, "y": 0, "width": width, "height": max(length, height), "scale": 1}
+    picture = line.ask("Page.captureScreenshot", tab, format="png", captureBeyondViewport=True, clip=clip)
+    return b64decode(picture["data"])
 
 
 # The browser ----------------------------------------------------------------------------------------------------

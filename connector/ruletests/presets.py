@@ -36,7 +36,7 @@ def preset_cases(presets: Iterable[PresetFiles], problems: list[Problem]) -> Ite
         if preset is None:
             continue
         needed = {name: each.value for name, each in examples(preset).items() if preset.inputs[name].must_be_given}
-        loaded = _compose(config, files_, needed)
+        loaded = using(config, files_, needed)
         if isinstance(loaded, list):
             problems += loaded
             continue
@@ -60,12 +60,13 @@ def _using(config: Config, preset: PresetFiles) -> Using:
 
     @cache
     def loaded(inputs: str) -> Loaded | list[Problem]:
-        return _compose(config, preset._replace(own=False), json.loads(inputs))
+        return using(config, preset._replace(own=False), json.loads(inputs))
 
     return lambda inputs: loaded(json.dumps(inputs))
 
 
-def _compose(config: Config, preset: PresetFiles, inputs: Mapping[str, object]) -> Loaded | list[Problem]:
+def using(config: Config, preset: PresetFiles, inputs: Mapping[str, object]) -> Loaded | list[Problem]:
+    """The preset alone, used with these inputs in all stores of the config; or the mistakes in that."""
     problems: list[Problem] = []
     using = json.dumps({"version": 1, "rules": [{"use": preset.name, "with": inputs}]})  # JSON is YAML
     texts = Texts({preset.definition.file: using}, {}, "templates", {preset.name: preset})
