@@ -173,8 +173,8 @@ def _by_rank(sale: Sale, earlier: Collection[Sale]) -> Iterator[Due]:
 def _by_time(sale: Sale, later: Collection[Sale], now: datetime) -> Iterator[Due]:
     if sale.paid_at is None or not sale.is_bought:
         return
-    if not later and now >= sale.at + timedelta(hours=30):
-        yield Due("come-back", sale.order)
+    if not _heard_of([each.at for each in later], now) and now >= sale.at + timedelta(hours=30):
+        yield Due("come-back", sale.order, surely=not later)
     if not sale.awaits_the_shop:
         return
     if now >= sale.paid_at + timedelta(hours=5):
@@ -187,10 +187,15 @@ def _by_time(sale: Sale, later: Collection[Sale], now: datetime) -> Iterator[Due
 def _by_payment(sale: Sale, later: Collection[Sale], now: datetime) -> Iterator[Due]:
     if not sale.sent:
         yield Due("packing-slip-coupon", sale.order)
-    again = any(each.is_bought and each.sku == sale.sku for each in later)
+    again = [each.paid_at for each in later if each.is_bought and each.paid_at is not None and each.sku == sale.sku]
     used_up = timedelta(hours=8 * sale.pieces - 2)
-    if sale.sku == "LENS" and not again and sale.paid_at is not None and now >= sale.paid_at + used_up:
-        yield Due("refill", sale.order)
+    if sale.sku == "LENS" and sale.paid_at is not None and now >= sale.paid_at + used_up and not _heard_of(again, now):
+        yield Due("refill", sale.order, surely=not again)
+
+
+def _heard_of(moments: Collection[datetime], now: datetime) -> bool:
+    """Whether the shop has to have learnt by now of what happened at one of these."""
+    return any(moment < now - WAKING for moment in moments)
 
 
 def _by_itself(sale: Sale, now: datetime, dialect: str) -> Iterator[Due]:
@@ -256,7 +261,7 @@ class Observer:
         fitting = [each for each in self.claims.values() if each.rule == rule and order in each.spans]
         owed = [each for each in fitting if each.got is None and each.spans[order][1] >= now - WAKING]
         if owed:
-            owed[0].got = order
+            max(owed, key=lambda each: each.spans[order][0]).got = order
             return
         self.count.twice += 1
         had = " once more" if any(each.got is not None for each in fitting) else ""
@@ -356,11 +361,14 @@ class Life:
         store = self.stage.stall.store
         if not isinstance(store, WooSandbox):
             return
-        person, sku, rating = self.chance.choice((*PEOPLE, STRANGER)), self.chance.choice(tuple(PRODUCTS)), 2
+        person, sku, rating = (
+            self.chance.choice((*PEOPLE, STRANGER)),
+            self.chance.choice(tuple(PRODUCTS)),
+            self.chance.randint(1, 5),
+        )
         theirs = self._of(lambda each: each.person == person)
         if any(each.at > self._now() - WAKING for each in theirs):
             return
-        rating = self.chance.randint(1, 5)
         review = store.write_review(email=person, rating=rating, product_id=PRODUCTS[sku], product_name=sku)
         about = [each for each in theirs if each.sku == sku] or theirs
         if about and rating <= 3:
