@@ -45,6 +45,7 @@ MESSAGES = "tests/torture/test_messages.py"
 PROTECTION = "tests/connector/test_protection.py"
 HARDSHIPS = "tests/torture/test_hardships.py"
 CUSTOMERS = "tests/torture/test_customers.py"
+PEOPLE = "tests/connector/test_customers.py"
 
 MUTANTS = (
     Mutant(
@@ -303,28 +304,28 @@ MUTANTS = (
         "rules/triggers/schedule.py",
         " and facts.asked_at <= latest\n",
         "\n",
-        ("tests/connector/test_customers.py", CUSTOMERS),
+        (PEOPLE, CUSTOMERS),
     ),
     Mutant(
         "a schedule that comes round again is kept as if it had not",
         "rules/planner.py",
         "occurrence:{facts.order.id}:{event.at:%Y-%m-%dT%H:%MZ}",
         "occurrence:{facts.order.id}",
-        (CUSTOMERS,),
+        (f"{PEOPLE}::test_every_monday_the_staff_hears_of_what_is_stuck", CUSTOMERS),
     ),
     Mutant(
         "whose other order changes is on no schedule that came round just then",
         "connector/store/orders.py",
         "        orders.c.past.is_(False),\n        _not_asked_by(now),\n",
         "        orders.c.past.is_(False),\n",
-        ("tests/connector/test_customers.py", CUSTOMERS),
+        (f"{PEOPLE}::test_an_hour_that_came_round_counts_for_who_buys_something_else_just_then",),
     ),
     Mutant(
         "a customer's other orders are known but for the last",
         "connector/histories.py",
         "if order.id != order_id),\n",
         "if order.id != order_id)[:-1],\n",
-        ("tests/connector/test_customers.py", CUSTOMERS),
+        (PEOPLE, CUSTOMERS),
     ),
     Mutant(
         "who came back and has not paid yet counts as away",
