@@ -10,9 +10,10 @@ from itertools import product
 from adapters.sandbox.clock import MovableClock
 from adapters.sandbox.faults import Fault as Queued
 from torture.letterboxes import LETTERBOXES, Trouble
+from torture.rules import Rule
 from torture.running import check_for_leaks
 from torture.scene import MONDAY, Count, Scene, compare, scene
-from torture.stalls import DELAYS, PATIENCE, REFUSED, Fault
+from torture.stalls import DELAYS, PATIENCE, PRODUCTS, REFUSED, Fault, WooStall
 
 FOR_GOOD = ("409", "423", "userErrors")
 """Answers of a store that say for sure that it was not done, and nothing of waiting."""
@@ -106,6 +107,69 @@ def inject(stage: Scene, fault: Fault, kind: str, times: int) -> None:
     stall.store.faults.add(
         Queued(how, lambda request: stall.kind(request) == kind, times, after, DELAYS.get(how), None)
     )
+
+
+# Products -------------------------------------------------------------------------------------------------------
+
+ASKED_FOR = "GET /wc/vN/products include"
+
+OF_ALL = Rule(
+    """
+    - id: of-all
+      trigger: order.placed
+      actions: [add_note: Placed]
+    """,
+    {"note: Placed": 1},
+)
+NOT_OF_LENSES = Rule(
+    """
+    - id: not-of-lenses
+      trigger: order.placed
+      conditions: { item.categories: present }
+      none_of: { item.categories: Optics }
+      actions: [add_note: No lenses in it]
+    """,
+    {"note: No lenses in it": 1},
+)
+
+
+def of_products(every: int = 1) -> Count:
+    """Each fault of WooCommerce's products, once or thrice in a row; `every` so many-th is enough for a short run."""
+    count = Count()
+    for number, fault in enumerate(WooStall.faults[::every]):
+        if fault != REFUSED:  # then nothing at all is read
+            count.add(products(fault, times=1 + 2 * (number % 2)))
+    return count
+
+
+def products(fault: Fault, times: int) -> Count:
+    """The shop does not tell of its products: the rest goes on, and nothing is done that they would have forbidden."""
+    where = f"products × {named(fault)}"
+    with scene("woocommerce", rules=[OF_ALL, NOT_OF_LENSES]) as stage:
+        assert isinstance(stage.stall, WooStall)
+        stage.stall.store.add_product(PRODUCTS["LENS"], name="Lenses", categories=["Optics"])
+        stage.stall.store.add_product(PRODUCTS["TEA"], name="Tea", categories=["Kitchen"])
+        stage.timeout = PATIENCE
+        stage.open()
+        stage.run()
+        lenses, tea = (stage.stall.sell(f"{sku}@example.com", sku, 1, is_paid=True) for sku in ("LENS", "TEA"))
+        inject(stage, fault, ASKED_FOR, times)
+        report = stage.run()
+        count = Count(tried=1, orders=2)
+        if report.error is not None or any(not stage.received(order)["note: Placed"] for order in (lenses, tea)):
+            count.wrong.append(f"{where}: the poll was stopped: {report.error}")
+        stage.run_for(hours=2)
+        stage.stall.store.faults.clear()
+        stage.later(days=1)  # so long it holds what was told, be it nothing
+        stage.run_for(hours=2)
+        ought = {lenses: Counter(OF_ALL.leaves), tea: stage.wanted}
+        for order, wanted in ought.items():
+            received = stage.received(order)
+            count.twice += (received - wanted).total()
+            count.lost += (wanted - received).total()
+            if received != wanted:
+                count.wrong.append(f"{where}: order {order} received {dict(received)}, not {dict(wanted)}")
+        return count
 
 
 # Channels -------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from itertools import product
 from tempfile import TemporaryFile
 
 from connector.observe import set_up_logs
-from torture import crashes, faults, hardships, messages, overload
+from torture import crashes, customers, faults, hardships, messages, overload
 from torture.inputs import bad_inputs
 from torture.letterboxes import LINE_UPS
 from torture.postgres import postgresql
@@ -68,6 +68,7 @@ def every(scale: float = 1.0) -> list[Job]:
         *_overload(scale),
         *_crashes(scale),
         *_crashes_of_messages(scale),
+        *_customers(scale),
         *_faults(scale),
         *_faults_of_channels(scale),
         *_stories(scale),
@@ -107,6 +108,13 @@ def _faults(scale: float) -> Iterator[Job]:
             yield Job("each request × each fault", f"{dialect}, part {part + 1}", share)
         for seed in range(1, 3):
             yield Job("mixed faults over a week", f"{dialect}, seed {seed}", partial(faults.a_week, dialect, seed))
+    yield Job("products that the shop does not tell", "woocommerce", partial(faults.of_products, round(1 / scale)))
+
+
+def _customers(scale: float) -> Iterator[Job]:
+    for seed, dialect in enumerate(STALLS, 1):
+        week = partial(customers.a_week, dialect, seed, days=7 if scale == 1 else 1)
+        yield Job("customers over a week", f"{dialect}, seed {seed}", week)
 
 
 def _faults_of_channels(scale: float) -> Iterator[Job]:

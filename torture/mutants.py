@@ -44,6 +44,8 @@ OVERLOAD = "tests/torture/test_overload.py"
 MESSAGES = "tests/torture/test_messages.py"
 PROTECTION = "tests/connector/test_protection.py"
 HARDSHIPS = "tests/torture/test_hardships.py"
+CUSTOMERS = "tests/torture/test_customers.py"
+PEOPLE = "tests/connector/test_customers.py"
 
 MUTANTS = (
     Mutant(
@@ -293,9 +295,72 @@ MUTANTS = (
     Mutant(
         "the night is that of the store, not of the customer",
         "rules/protection.py",
-        "zone_of_country(country_of(order), moment) or calendar.zone",
-        "calendar.zone",
+        "quiet, there or calendar.zone)",
+        "quiet, calendar.zone)",
         (f"{PROTECTION}::test_nobody_is_written_to_in_the_night_of_where_they_are",),
+    ),
+    Mutant(
+        "an hour that came round is judged again on the next look",
+        "rules/triggers/schedule.py",
+        " and facts.asked_at <= latest\n",
+        "\n",
+        (PEOPLE, CUSTOMERS),
+    ),
+    Mutant(
+        "a schedule that comes round again is kept as if it had not",
+        "rules/planner.py",
+        "occurrence:{facts.order.id}:{event.at:%Y-%m-%dT%H:%MZ}",
+        "occurrence:{facts.order.id}",
+        (f"{PEOPLE}::test_every_monday_the_staff_hears_of_what_is_stuck", CUSTOMERS),
+    ),
+    Mutant(
+        "whose other order changes is on no schedule that came round just then",
+        "connector/store/orders.py",
+        "        orders.c.past.is_(False),\n        _not_asked_by(now),\n",
+        "        orders.c.past.is_(False),\n",
+        (f"{PEOPLE}::test_an_hour_that_came_round_counts_for_who_buys_something_else_just_then",),
+    ),
+    Mutant(
+        "a customer's other orders are known but for the last",
+        "connector/histories.py",
+        "if order.id != order_id),\n",
+        "if order.id != order_id)[:-1],\n",
+        (PEOPLE, CUSTOMERS),
+    ),
+    Mutant(
+        "who came back and has not paid yet counts as away",
+        "rules/history.py",
+        "not (each.draft or each.trashed or each.status in CALLED_OFF)\n",
+        "is_purchase(each)\n",
+        ("tests/rules/test_triggers.py", CUSTOMERS),
+    ),
+    Mutant(
+        "what holds a follow-up up is not looked at before it is done",
+        "connector/judging.py",
+        " and wanted.waits_while is None",
+        "",
+        ("tests/connector/test_holding_up.py", CUSTOMERS),
+    ),
+    Mutant(
+        "a stranger's review is credited to whoever wrote beside them",
+        "connector/hearing.py",
+        'for order in bought.get(writers.get(review.id, ""), ())]',
+        "for each in bought.values() for order in each]",
+        ("tests/connector/test_hearing.py", CUSTOMERS),
+    ),
+    Mutant(
+        "several pieces last as long as one",
+        "rules/waits.py",
+        "    pieces = sum(item.quantity - item.refunded for item in scene.items)\n",
+        "    pieces = min(1, sum(item.quantity - item.refunded for item in scene.items))\n",
+        ("tests/rules/test_waits.py", CUSTOMERS),
+    ),
+    Mutant(
+        "products that the shop does not tell stop the poll",
+        "connector/products.py",
+        "        return {}\n",
+        "        raise\n",
+        ("tests/connector/test_products.py", CUSTOMERS),
     ),
 )
 

@@ -32,6 +32,10 @@ class Stall(Protocol):
     def place(self) -> str:
         """An order, paid for by a customer who has made no other."""
 
+    def sell(self, email: str, sku: str, pieces: int, *, is_paid: bool) -> str:
+        """An order of so many pieces at 100 each, by whoever has this address: they may have bought before."""
+
+    def pay(self, order: str) -> None: ...
     def number(self, order: str) -> str:
         """What people call it."""
 
@@ -43,6 +47,12 @@ class Stall(Protocol):
 
     def refund(self, order: str) -> None: ...
     def touch(self, order: str) -> None: ...
+    def fill(self, order: str, field: str, value: str, *, quietly: bool = False) -> None:
+        """Write a custom field; `quietly`, its date of change stays as it was."""
+
+    def remark(self, order: str, text: str) -> None:
+        """One of the staff writes a note."""
+
     def received(self, order: str) -> Counter[str]: ...
     def kind(self, request: Request) -> str: ...
     def is_write(self, request: Request) -> bool: ...
@@ -85,6 +95,10 @@ def taught(canned: Mapping[str, Callable[[Request], Response]]) -> Mapping[str, 
     return {**_BEYOND, **canned}
 
 
+PRODUCTS = {"LENS": 10, "TEA": 11}
+"""What is sold to people who come back: article numbers, and the products that they are."""
+
+
 class WooStall:
     """A WooCommerce store."""
 
@@ -105,6 +119,17 @@ class WooStall:
     def place(self) -> str:
         return str(self._store.add_order(billing={"phone": next(self._phones)}, shipping={"phone": ""}))
 
+    def sell(self, email: str, sku: str, pieces: int, *, is_paid: bool) -> str:
+        item = {"name": sku, "sku": sku, "product_id": PRODUCTS[sku], "price": "100", "quantity": pieces}
+        status, person = "processing" if is_paid else "pending", {"email": email, "phone": ""}
+        sold = self._store.add_order(
+            status=status, billing=person, shipping={"phone": ""}, items=[item], shipping_total="0"
+        )
+        return str(sold)
+
+    def pay(self, order: str) -> None:
+        self._store.set_status(int(order), "processing")
+
     def number(self, order: str) -> str:
         return order
 
@@ -119,6 +144,12 @@ class WooStall:
 
     def touch(self, order: str) -> None:
         self._store.edit(int(order), customer_note="Please ring twice")
+
+    def fill(self, order: str, field: str, value: str, *, quietly: bool = False) -> None:
+        self._store.set_meta(int(order), field, value, bump=not quietly)
+
+    def remark(self, order: str, text: str) -> None:
+        self._store.write_note(int(order), text)
 
     def received(self, order: str) -> Counter[str]:
         coupons = self._store.coupons
@@ -168,6 +199,14 @@ class ShopifyStall:
         customer = {"first_name": "Noa", "last_name": "Example", "phone": next(self._phones), "locale": "he"}
         return self._store.add_order(customer=customer)
 
+    def sell(self, email: str, sku: str, pieces: int, *, is_paid: bool) -> str:
+        item = {"title": sku, "sku": sku, "product_id": PRODUCTS[sku], "price": "100", "quantity": pieces}
+        person = {"first_name": "Noa", "last_name": "Example", "email": email, "phone": None, "locale": "en"}
+        return self._store.add_order(paid=is_paid, customer=person, items=[item], shipping_total="0", locale="en")
+
+    def pay(self, order: str) -> None:
+        self._store.pay(order)
+
     def number(self, order: str) -> str:
         return str(self._store.order(order).number)
 
@@ -183,7 +222,15 @@ class ShopifyStall:
         self._store.refund(order)
 
     def touch(self, order: str) -> None:
-        self._store.edit(order, attributes={"gift": "yes"})
+        self.fill(order, "gift", "yes")
+
+    def fill(self, order: str, field: str, value: str, *, quietly: bool = False) -> None:
+        known = self._store.order(order)
+        updated = known.updated if quietly else self._store.now()
+        self._store.edit(order, attributes={**known.attributes, field: value}, updated=updated)
+
+    def remark(self, order: str, text: str) -> None:
+        self._store.comment(order, text)
 
     def received(self, order: str) -> Counter[str]:
         coupons = self._store.coupons
@@ -217,6 +264,5 @@ def _number(gid: str) -> str:
 
 def _without_codes(text: str, coupons: Iterable[str]) -> str:
     """A message with CODE where it names a coupon of this store's: the codes differ, and have to be real."""
-    for code in coupons:
-        text = re.sub(re.escape(code), "CODE", text, flags=re.IGNORECASE)
-    return text
+    known = {code.lower() for code in coupons}
+    return re.sub(r"[\w-]+", lambda word: "CODE" if word[0].lower() in known else word[0], text)

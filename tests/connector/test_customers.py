@@ -189,6 +189,32 @@ def test_an_hour_that_came_round_while_the_store_was_down_is_not_lost(both: Both
     assert sum(line == "Order A" for line in told.told) == 1
 
 
+def test_an_hour_that_came_round_counts_for_who_buys_something_else_just_then(both: Both) -> None:
+    both.rules = """
+    - id: at-nine
+      trigger: { schedule: "every monday 09:00" }
+      actions:
+        - add_note: "Looked at"
+    - id: welcome
+      trigger: customer.first_order
+      actions:
+        - add_tag: new
+    """
+
+    def story(shop: Life) -> None:
+        shop.place("A")
+        shop.until("06-08 08:55")
+        shop.go_down()
+        shop.until("06-08 09:05")
+        shop.come_back()
+        shop.place("B")  # seen in the very cycle that is the first after nine
+        shop.until("06-08 20:00")
+
+    told = both.tell(story)
+    assert told.notes == {"A": "Looked at"}
+    assert told.tags == {"A": ["new"]}
+
+
 def test_what_was_bought_again_is_not_recommended(both: Both) -> None:
     both.rules = """
     - id: again
