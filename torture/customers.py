@@ -249,7 +249,7 @@ class Observer:
     def _note(self, order: str, what: Due, now: datetime) -> None:
         claim = self.claims.setdefault((what.rule, what.once), Claim(what.rule))
         since, until = claim.spans.get(order, (now, now))
-        if now - until > timedelta(hours=1):
+        if now - until > WAKING:
             since = now
         claim.spans[order] = (since, now)
         if what.surely:
@@ -428,8 +428,8 @@ def a_week(dialect: str, seed: int, *, days: float = 7, often: float = 0.25) -> 
             observer.count.held += held
         stage.stall.store.on_request = None
         stage.stall.store.faults.clear()
-        for _ in range(CALM):
-            stage.later(hours=1)
+        for _ in range(0, CALM, 2):
+            stage.later(hours=2)
             stage.run()
             observer.count.held += stage.settle_as_a_person()
         check_for_leaks(stage.said())
