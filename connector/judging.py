@@ -40,7 +40,7 @@ def judge(
     """
     deeds = tuple([row.deed for row in recorded])
     about = (order, known.person, shop.calendar, shop.ladders, deeds, shop.protection.quiet)
-    facts = Facts(*about, history, remarks=known.remarks)
+    facts = Facts(*about, history, known.ask_at, known.remarks)
     rules = [active for active in shop.rules_now() if active.rule.id == first.rule]
     for wanted in plan(facts, known.journal, rules, now).wanted:
         if (wanted.rule.id, wanted.subject.key, wanted.step.id) == first.of_step and _is_due(wanted, now):

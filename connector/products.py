@@ -65,6 +65,10 @@ def _ask(shop: Shop, ids: Sequence[str], known: Mapping[str, Product], now: date
             retry_at = now + TRY_AGAIN_AFTER
             stores.update(connection, shop.id, products_error=str(error), products_retry_at=retry_at)
         return {}
+    if not found:  # a list that is empty as a whole tells nothing: not even that all of them are gone
+        with shop.database.write() as connection:
+            stores.update(connection, shop.id, products_error=None, products_retry_at=now + TRY_AGAIN_AFTER)
+        return {}
     # One that is gone from the shop goes on being what it was.
     told = {id_: found.get(id_) or known.get(id_) or Product(id=id_) for id_ in ids}
     with shop.database.write() as connection:

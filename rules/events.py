@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from adapters.model import Order, Remarks, Shipment
 from rules.journey import DELIVERED, RETURNED, STATES, entered, expected_by
@@ -283,6 +284,17 @@ _LASTS: Mapping[str, Callable[[Order, Event], bool]] = {
     ABANDONED: lambda order, event: order.draft,
 }
 """Whether an event of these kinds still counts."""
+
+
+def dated(order: Order, journal: Journal) -> Order:
+    """The order, with when its refunds were first seen where the platform does not date them."""
+    if all(refund.created_at is not None for refund in order.refunds):
+        return order
+    seen = {event.subject: event.at for event in journal if event.kind in (PARTLY_REFUNDED, "order.refunded")}
+    refunds = [
+        replace(each, created_at=each.created_at or seen.get(each.id) or seen.get(None)) for each in order.refunds
+    ]
+    return replace(order, refunds=tuple(refunds))
 
 
 # What a look at an order finds --------------------------------------------------------------------------------

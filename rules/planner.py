@@ -29,6 +29,7 @@ from rules.events import (
     Journal,
     Ladders,
     assumed_delivery,
+    dated,
     next_lateness,
     standing,
 )
@@ -190,7 +191,7 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
         rules = [active for active in rules if concerns_the_past(active.rule)]
         if not rules and not facts.ladders.assumes and late_at is None:
             return NOTHING
-    facts, concluded_until = _in_full(facts, now)
+    facts, concluded_until = _in_full(facts, journal, now)
     wanted: list[Wanted] = []
     held_out: list[Wanted] = []
     refused: dict[tuple[str, str], str] = {}
@@ -218,7 +219,7 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
 
 def explain(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime) -> Iterator[Verdict]:
     """Every rule's verdict on this order, those that the order never came near included."""
-    facts, _ = _in_full(facts, now)
+    facts, _ = _in_full(facts, journal, now)
     entries = entries_of(facts, journal)
     for active in rules:
         yield from _judge(_as_begun(active, facts), facts, entries, now, thorough=True)
@@ -226,7 +227,7 @@ def explain(facts: Facts, journal: Journal, rules: Sequence[Active], now: dateti
 
 def scene_of(facts: Facts, subject: Subject, journal: Journal, now: datetime) -> Scene:
     """What conditions and templates see of a subject; parcels know of a delivery that the order's status told."""
-    facts, _ = _in_full(facts, now)
+    facts, _ = _in_full(facts, journal, now)
     return _scene(facts, subject, entries_of(facts, journal), now)
 
 
@@ -268,13 +269,14 @@ def entries_of(facts: Facts, journal: Journal) -> Entries:
     }
 
 
-def _in_full(facts: Facts, now: datetime) -> tuple[Facts, datetime | None]:
+def _in_full(facts: Facts, journal: Journal, now: datetime) -> tuple[Facts, datetime | None]:
     """With what the person's history tells of their order; and until when it does."""
     history = facts.history
     if history is None:
         return facts, None
-    order = with_history(facts.order, history, now)
-    return facts._replace(order=order), changes_at(order, history, now)
+    order = dated(facts.order, journal)
+    told = msgspec.structs.replace(with_history(order, history, now), refunds=facts.order.refunds)
+    return facts._replace(order=told), changes_at(order, history, now)
 
 
 def concerns_the_past(rule: Rule) -> bool:

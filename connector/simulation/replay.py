@@ -33,7 +33,7 @@ from connector.store.suppressions import Listed
 from connector.wording import InWords
 from rules import breakers
 from rules.breakers import Excess, Load
-from rules.events import Event, Sight, hear, observe
+from rules.events import Event, Sight, dated, hear, observe
 from rules.history import LATELY, NO_HISTORY, History
 from rules.past import Past, as_of, said_by
 from rules.planner import Active, Facts, concerns_the_past, plan
@@ -248,7 +248,7 @@ def _stir_others(going: Replay, life: Life, now: datetime) -> None:
 def _history(going: Replay, life: Life, now: datetime) -> History:
     """What else is known of the person by now."""
     others = _others(going, life)
-    seen = [as_of(other.story.past, other.seen_at) for other in others if other.seen_at is not None]
+    seen = [dated(as_of(each.story.past, each.seen_at), each.journal) for each in others if each.seen_at is not None]
     quiet = [decode(raw) for raw in going.shelf.left(life.story.store, life.story.person)]
     messages = [
         row.at
@@ -345,7 +345,7 @@ def _act_on(going: Replay, life: Life, step: Sequence[Followup], now: datetime) 
     rule = [active for active in shop.rules if active.rule.id == of_rule]
     raw = story.raw if story.told is None else encode(order)
     remarks = said_by(story.remarks, now)
-    known = Known(raw, life.journal, story.person, True, False, story.erased, remarks=remarks)
+    known = Known(raw, life.journal, story.person, True, False, story.erased, life.ask_at, remarks)
     recorded = [row for row in _recorded(going, life) if row.rule == of_rule]
     history = _history(going, life, now) if shop.looks_back else NO_HISTORY
     judged = judge(shop, known, order, recorded, history, step[0], going.setup.listed, now)

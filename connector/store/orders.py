@@ -14,7 +14,7 @@ from sqlalchemy.engine import Dialect
 
 from adapters.model import NOTHING_SAID, Order, Remarks
 from connector.store.tables import orders, quarantine
-from rules.events import Event, Journal
+from rules.events import Event, Journal, dated
 
 _encode = msgspec.json.Encoder().encode
 _decode_order = msgspec.json.Decoder(Order).decode
@@ -210,11 +210,14 @@ def set_ask_at(connection: sa.Connection, store: str, order_id: str, ask_at: dat
 
 
 def of_people(connection: sa.Connection, store: str, people: Collection[str]) -> dict[str, list[Order]]:
-    """By person, all their orders in this store."""
-    query = sa.select(orders.c.person, orders.c.facts).where(orders.c.store == store, orders.c.person.in_(set(people)))
+    """By person, all their orders in this store; refunds that the platform does not date, by when they were seen."""
+    columns = (orders.c.person, orders.c.facts, orders.c.journal)
+    query = sa.select(*columns).where(orders.c.store == store, orders.c.person.in_(set(people)))
     found: dict[str, list[Order]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.person, []).append(decode(row.facts))
+        order = decode(row.facts)
+        known = dated(order, _decode_journal(row.journal)) if order.refunds else order
+        found.setdefault(row.person, []).append(known)
     return found
 
 

@@ -103,11 +103,18 @@ def _conclude(schedule: Schedule, about: About) -> Concluded:
     if order.draft or now - order.created_at > LONG_OVER:
         return NOT_YET
     latest, following = around(schedule, facts.calendar, now)
-    is_new = latest is not None and facts.asked_at is not None and facts.asked_at <= latest
+    since = facts.asked_at if facts.asked_at is not None else _first_seen(about)
+    is_new = latest is not None and since is not None and since <= latest
     # What was planned at an hour that came round goes on from it.
     begun = (deed.event_at for deed in facts.deeds if deed.rule == about.rule and deed.order_id == order.id)
     at = latest if is_new else max(begun, default=None)
     return Concluded(Event(NAME, at, PLATFORM) if at is not None else None, following)
+
+
+def _first_seen(about: About) -> datetime | None:
+    """Since when an order that was never planned before is one."""
+    placed = about.entries.get(("order.placed", None))
+    return placed.at if placed is not None else None
 
 
 def around(schedule: Schedule, calendar: Calendar, now: datetime) -> tuple[datetime | None, datetime | None]:

@@ -9,7 +9,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.connector.telling")
 
-from tests.connector.telling import MUG, TEA, Both, Life, both_stores  # noqa: E402
+from tests.connector.telling import MUG, TEA, Both, Life, both_stores, local  # noqa: E402
 
 
 @pytest.fixture
@@ -265,3 +265,44 @@ def test_who_was_written_to_lately_is_left_alone_until_that_is_long_ago(both: Bo
         "12:00 B: Two questions",
     ]
     assert [mail[:5] for mail in told.mailed] == ["06-01", "06-02", "07-01", "07-02"]
+
+
+def test_money_given_back_is_an_open_problem_for_a_week_also_with_another_order(both: Both) -> None:
+    both.rules = """
+    - id: ask
+      trigger: order.paid
+      wait: 1 day
+      expires_after: 30 days
+      hold_while:
+        customer.open_problem: true
+      actions:
+        - send: "How was {{ order.number }}?"
+    """
+
+    def story(shop: Life) -> None:
+        shop.place("A")
+        shop.place("B")
+        shop.until("06-01 20:00")
+        shop.refund("A", "5.00")
+        shop.until("06-11 12:00")
+
+    told = both.tell(story)
+    assert sorted(mail[:5] + mail[11:] for mail in told.mailed) == ["06-08 A: How was A?", "06-08 B: How was B?"]
+
+
+def test_an_order_that_came_in_before_the_hour_and_was_seen_after_it_is_looked_at(both: Both) -> None:
+    both.rules = """
+    - id: morning
+      trigger: { schedule: "every day 09:00" }
+      actions:
+        - add_note: "Good morning"
+    """
+
+    def story(shop: Life) -> None:
+        shop.until("06-02 20:00")
+        order_id = shop.store.place("A", paid=True, email="noa@example.com", locale="en", items=[MUG])
+        shop.names[order_id] = "A"
+        shop.world.clock.now = local("06-03 09:30")
+        shop.world.run()
+
+    assert both.tell(story).notes == {"A": "Good morning"}

@@ -206,7 +206,7 @@ EIGHT = NOW.replace(hour=6)
 
 
 def test_a_schedule_asks_to_be_looked_at_when_it_comes_round() -> None:
-    found = planned(MONDAYS, order("7", DAY))
+    found = planned(MONDAYS, order("7", DAY), asked_at=EIGHT + 7 * DAY)
     assert found.wanted == ()
     assert found.ask_at == EIGHT + 7 * DAY
 
