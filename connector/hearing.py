@@ -7,7 +7,7 @@ within a budget. Trouble with that keeps no order from being looked after.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -18,19 +18,16 @@ from adapters.errors import AdapterError, RateLimited
 from adapters.model import Order, Remarks, Review
 from connector.ingest import Ingested, take_in
 from connector.people import email_address, mark
+from connector.resources import WAITED_FOR
 from connector.shop import Shop
 from connector.store import listening, orders
 from connector.store.listening import Heard
 from connector.store.orders import Known
 from connector.store.stores import StoreState
 from connector.waiting import delay_after
-from rules.events import NOTE, REVIEW
 from rules.rule import Rule
 
 log = structlog.get_logger()
-
-WAITED_FOR: Mapping[Capability, str] = {Capability.REVIEWS: REVIEW, Capability.STAFF_NOTES: NOTE}
-"""What has to be asked for by itself, and the trigger of the rules that wait for it."""
 
 NOTES_EVERY = timedelta(minutes=2)
 """How often, at most, some orders' notes are looked at; how many at once is the adapter's word."""

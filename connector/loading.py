@@ -14,7 +14,7 @@ from adapters.registry import lacks_of, platforms
 from connector.actions import known_actions, ways_of
 from connector.channel_keys import PLATFORM
 from connector.config import Config, StoreConfig, load_config, places, shown, window_names
-from connector.hearing import WAITED_FOR
+from connector.resources import WAITED_FOR
 from connector.texts import Texts, read_texts
 from rules.document import Problem
 from rules.events import ABANDONED

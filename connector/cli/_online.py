@@ -20,11 +20,11 @@ from connector.cli._clients import Clients
 from connector.cli._screen import clean
 from connector.cli._state import exists, now, state_of
 from connector.config import StoreConfig
-from connector.hearing import WAITED_FOR
 from connector.lines import make_channel
 from connector.loading import Loaded
 from connector.opening import make_adapter
 from connector.poller import difference
+from connector.resources import WAITED_FOR
 from connector.store import stores
 from rules.events import ABANDONED, STATUS, TRIGGER_STATUS
 from rules.rule import Rule

@@ -133,7 +133,7 @@ def test_a_traceback_with_every_local_variable_shows_none(loaded: Loaded) -> Non
 
 NO_SECRETS = {
     *("id", "name", "platform", "url", "timezone", "locale", "holidays", "via", "address", "logo", "colour", "host"),
-    *("rules", "templates", "signed_by", "unsubscribe", "consent_meta", "flow_trigger"),
+    *("rules", "templates", "presets", "windows", "signed_by", "unsubscribe", "consent_meta", "flow_trigger"),
     *("from", "reply_to", "account_sid", "api_key", "messaging_service_sid", "phone_number_id", "api_version"),
     *("contains", "json"),
 }
