@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
+from msgspec.structs import replace
 
 from adapters.base import Broken
 from adapters.model import NOTHING_SAID, Order, Remarks
@@ -87,7 +88,7 @@ def ingest(
     for whole in arrived.values():
         before = known.get(whole.id)
         try:
-            order, erased = may_keep.look(whole, before)
+            order, erased = may_keep.look(_as_first_counted(whole, before), before)
             raw = orders.encode(order)
             is_changed = before is None or before.raw != raw
             if before is None or is_changed or _is_due_for_care(order, before, now):
@@ -168,6 +169,16 @@ class _News(NamedTuple):
     remarks: Remarks
     is_new: bool
     is_changed: bool
+
+
+def _as_first_counted(order: Order, before: Known | None) -> Order:
+    """The order, with how many its customer had made when it was first seen: later ones tell of themselves."""
+    if before is None or order.customer.orders_count is None:
+        return order
+    first = before.order.customer.orders_count
+    if first is None or first == order.customer.orders_count:
+        return order
+    return replace(order, customer=replace(order.customer, orders_count=first))
 
 
 def _is_another(order: Order, before: Order) -> bool:

@@ -6,7 +6,7 @@ they see all others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -45,11 +45,13 @@ CALLED_OFF = frozenset({"cancelled", "failed", "refunded", "trash"})
 
 class History(Struct, frozen=True, gc=False):
     """What else is known of an order's person: `orders`, their others in the same store, in no order; `messages`, when
-    they were written to in the last 30 days (UTC), the earliest first.
+    they were written to in the last 30 days (UTC), the earliest first; `unseen`, how many older orders the platform
+    alone knows of.
     """
 
     orders: tuple[Order, ...] = ()
     messages: tuple[datetime, ...] = ()
+    unseen: int = 0
 
 
 NO_HISTORY = History()
@@ -69,7 +71,7 @@ def spent_on(order: Order) -> Decimal:
 
 def place_of(order: Order, history: History) -> int:
     """Which of the person's purchases this order is, from 1; those count that only the platform knows of."""
-    return 1 + sum(1 for each in before(order, history)) + unseen(order, history)
+    return 1 + sum(1 for each in before(order, history)) + history.unseen
 
 
 def before(order: Order, history: History) -> Iterator[Order]:
@@ -79,11 +81,19 @@ def before(order: Order, history: History) -> Iterator[Order]:
 
 
 def unseen(order: Order, history: History) -> int:
-    """How many orders the platform counts for this person besides those that we know of: it may not show the oldest."""
-    told = order.customer.orders_count
-    if told is None:
-        return 0
-    return max(0, told - 1 - sum(1 for each in history.orders if not each.draft))
+    """How many orders the platform counts for this person that are older than those that it shows us.
+
+    Each order tells how many there were when it was first seen. Where one tells of more than another, those came later.
+    """
+    known = [each for each in (order, *history.orders) if not each.draft]
+    return min((_older_than(each, known) for each in known if each.customer.orders_count is not None), default=0)
+
+
+def _older_than(order: Order, known: Sequence[Order]) -> int:
+    """How many orders an order tells of that came before it, and are not known."""
+    mark = (order.created_at, order.id)
+    told = order.customer.orders_count or 1
+    return max(0, told - 1 - sum(1 for each in known if (each.created_at, each.id) < mark))
 
 
 def is_latest(order: Order, history: History) -> bool:
@@ -102,7 +112,7 @@ def with_history(order: Order, history: History, now: datetime) -> Order:
     spent = sum((spent_on(each) for each in bought if each.total.currency == currency), Decimal(0))
     customer = replace(
         order.customer,
-        orders_count=len([each for each in bought if each is not order]) + 1 + unseen(order, history),
+        orders_count=len([each for each in bought if each is not order]) + 1 + history.unseen,
         total_spent=Money(spent, currency),
         last_order_at=max(each.created_at for each in every if each is order or is_purchase(each)),
         open_problem=any(has_open_problem(each, now) for each in every),

@@ -33,7 +33,7 @@ from rules.events import (
     next_lateness,
     standing,
 )
-from rules.history import History, changes_at, with_history
+from rules.history import History, changes_at, unseen, with_history
 from rules.holdout import is_held_out, why_held_out
 from rules.protection import QuietTimes, good_time_of
 from rules.rule import Rule, Step
@@ -275,8 +275,9 @@ def _in_full(facts: Facts, journal: Journal, now: datetime) -> tuple[Facts, date
     if history is None:
         return facts, None
     order = dated(facts.order, journal)
+    history = msgspec.structs.replace(history, unseen=unseen(order, history))
     told = msgspec.structs.replace(with_history(order, history, now), refunds=facts.order.refunds)
-    return facts._replace(order=told), changes_at(order, history, now)
+    return facts._replace(order=told, history=history), changes_at(order, history, now)
 
 
 def concerns_the_past(rule: Rule) -> bool:

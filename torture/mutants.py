@@ -302,7 +302,7 @@ MUTANTS = (
     Mutant(
         "an hour that came round is judged again on the next look",
         "rules/triggers/schedule.py",
-        " and facts.asked_at <= latest\n",
+        " and since <= latest\n",
         "\n",
         (PEOPLE, CUSTOMERS),
     ),
@@ -358,8 +358,8 @@ MUTANTS = (
     Mutant(
         "products that the shop does not tell stop the poll",
         "connector/products.py",
-        "        return {}\n",
-        "        raise\n",
+        "        return {}\n    if not found",
+        "        raise\n    if not found",
         ("tests/connector/test_products.py", CUSTOMERS),
     ),
 )

@@ -128,6 +128,14 @@ def test_orders_that_only_the_platform_can_see_count() -> None:
     assert not planned(rule("customer.first_order:"), told).wanted
 
 
+def test_an_order_that_tells_of_a_later_one_is_not_taken_for_it() -> None:
+    both_told = Customer(email="noa@example.com", orders_count=2)
+    first, second = order("7", DAY, customer=both_told), order("8", customer=both_told)
+    assert planned(rule("customer.first_order:"), first, second).wanted
+    assert not planned(rule("customer.nth_order: 2"), first, second).wanted
+    assert planned(rule("customer.nth_order: 2"), second, first).wanted
+
+
 def test_the_order_that_carries_a_customer_over_an_amount_sets_the_rule_off() -> None:
     over_250 = rule("customer.total_spent: 250")
     orders = [order(str(number), (9 - number) * DAY) for number in range(1, 6)]
