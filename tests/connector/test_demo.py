@@ -195,8 +195,9 @@ def test_a_refund_ends_the_thanks_and_brings_a_kind_word(seen: Seen) -> None:
     assert any("refunded" in reason for reason in seen.reasons("Hannah"))
 
 
-def test_a_partial_refund_is_told_as_that_and_the_rest_goes_on(seen: Seen) -> None:
-    assert seen.to("يوسف") == ["shipped-notice", "after-delivery", "refund-and-return-care-part", "review-request"]
+def test_a_partial_refund_is_told_as_that_and_the_review_waits_until_it_is_a_week_old(seen: Seen) -> None:
+    assert seen.to("يوسف") == ["shipped-notice", "after-delivery", "refund-and-return-care-part"]
+    assert "waits while customer.open_problem is true" in seen.reasons("يوسف")
     assert seen.to("Ева") == ["shipped-notice", "after-delivery", "refund-and-return-care-part"]
 
 
