@@ -29,10 +29,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m torture")
     parser.add_argument("--scale", type=float, default=1.0, help="how much of the full run, 1 for all of it")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at a time")
-    parser.add_argument("--only", default="", help="the chapters with these words in their names")
+    parser.add_argument("--only", default="", help="what has these words in its 'chapter: name'")
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     options = parser.parse_args()
-    jobs = [job for job in every(options.scale) if options.only in job.chapter]
+    jobs = [job for job in every(options.scale) if options.only in f"{job.chapter}: {job.name}"]
+    if not jobs:
+        parser.error(f"no chapter has the words {options.only!r} in its name")
     begun = time.monotonic()
     done: list[Done] = []
     # A process a job: what one leaves behind (time, threads, limits) is not the next one's.

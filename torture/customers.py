@@ -98,6 +98,8 @@ CALL, CHAT = "Please call them", "All is packed"
 
 WAKING = timedelta(hours=3)
 """So late, at most, the shop learns what happened in a store that fails now and then."""
+LOOK = timedelta(minutes=1)
+"""For so long the shop goes by what it saw of an order."""
 AMPLE = timedelta(hours=14)
 """What was due for so long without a break has come, whatever failed."""
 CALM = 48
@@ -116,7 +118,9 @@ class Due(NamedTuple):
 
 @dataclass
 class Sale:
-    """An order as its people know it; `past`: it was placed before the store was looked after."""
+    """An order as its people know it; `past`: it was placed before the store was looked after; `looked_at`: when the shop
+    was at work as it was put on hold, and may have looked at it just before.
+    """
 
     order: str
     person: str
@@ -128,6 +132,7 @@ class Sale:
     sent: bool = False
     refunded: bool = False
     on_hold: bool = False
+    looked_at: datetime | None = None
     calls: list[datetime] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
@@ -199,8 +204,9 @@ def _heard_of(moments: Collection[datetime], now: datetime) -> bool:
 
 
 def _by_itself(sale: Sale, now: datetime, dialect: str) -> Iterator[Due]:
-    if now >= sale.at + timedelta(hours=2) and not sale.on_hold:
-        yield Due("patient", sale.order)
+    was_free = sale.looked_at is not None and now <= sale.looked_at + LOOK
+    if now >= sale.at + timedelta(hours=2) and (was_free or not sale.on_hold):
+        yield Due("patient", sale.order, surely=not sale.on_hold)
     if now >= sale.at + timedelta(minutes=5) and not sale.refunded and (sale.is_bought or dialect == "shopify"):
         yield Due("order-confirmation", sale.order)
 
@@ -328,7 +334,7 @@ class Life:
         if self._may(0.01):
             self.buy(self.chance.choice(PEOPLE))
         if self._may(0.02):
-            self._one(1, lambda each: not each.on_hold and each.at > self._now() - timedelta(hours=3), self._hold)
+            self._one(1, lambda each: not each.on_hold and each.at > self._now() - timedelta(hours=3), self._hold_amid)
 
     def _pay(self, sale: Sale) -> None:
         self.stage.stall.pay(sale.order)
@@ -345,6 +351,10 @@ class Life:
     def _hold(self, sale: Sale) -> None:
         self.stage.stall.fill(sale.order, "hold", "yes", quietly=self._may(0.5))
         sale.on_hold = True
+
+    def _hold_amid(self, sale: Sale) -> None:
+        self._hold(sale)
+        sale.looked_at = self._now()
 
     def _let_go(self, sale: Sale) -> None:
         self.stage.stall.fill(sale.order, "hold", "no")
