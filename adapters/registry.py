@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import pkgutil
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -88,6 +89,7 @@ def create(platform: str, **settings: object) -> StoreAdapter:
     return _load(platform).create(**settings)
 
 
+@cache
 def _load(platform: str) -> _Platform:
     modules = _modules()
     if platform not in modules:

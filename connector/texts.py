@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -50,12 +51,21 @@ def read_texts(rule_files: Sequence[str], template_folder: Path, preset_folder: 
 
 def known_presets(own: Path, problems: list[Problem]) -> dict[str, PresetFiles]:
     """All presets by their names; one in a shop's own folder stands in place of one that comes with Aftersale."""
-    return {each.name: each for each in (*shipped_presets(problems), *_presets(own, True, problems))}
+    shipped, damaged = _shipped()
+    problems += damaged
+    return {each.name: each for each in (*shipped, *_presets(own, True, problems))}
 
 
-def shipped_presets(problems: list[Problem]) -> Iterator[PresetFiles]:
+def shipped_presets() -> tuple[PresetFiles, ...]:
     """The presets that come with Aftersale."""
-    return _presets(SHIPPED, False, problems)
+    return _shipped()[0]
+
+
+@cache
+def _shipped() -> tuple[tuple[PresetFiles, ...], tuple[Problem, ...]]:
+    """Them, and what is wrong with the files: read once, however many clients are opened."""
+    problems: list[Problem] = []
+    return tuple(_presets(SHIPPED, False, problems)), tuple(problems)
 
 
 def _presets(folder: Path, own: bool, problems: list[Problem]) -> Iterator[PresetFiles]:

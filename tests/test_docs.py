@@ -223,7 +223,7 @@ def test_every_key_beside_use_and_every_type_of_input_is_documented() -> None:
 
 
 def test_every_preset_is_documented_with_its_inputs_and_their_defaults() -> None:
-    presets = {files.name: read_preset(files, []) for files in shipped_presets([])}
+    presets = {files.name: read_preset(files, []) for files in shipped_presets()}
     assert named(PRESETS, "The presets", "preset") == presets.keys()
     for name, preset in presets.items():
         assert preset is not None
@@ -237,7 +237,7 @@ def test_every_preset_is_documented_with_its_inputs_and_their_defaults() -> None
             assert ("Required." in rows[each][2]) == spec.must_be_given, f"{name}, {each}"
 
 
-@pytest.mark.parametrize("preset", [preset.name for preset in shipped_presets([])])
+@pytest.mark.parametrize("preset", [preset.name for preset in shipped_presets()])
 def test_every_preset_is_shown_with_an_example_and_a_picture_of_its_messages(preset: str) -> None:
     section = re.search(rf"^### {preset}\n(.*?)(?=^##)", text_of(PRESETS), re.MULTILINE | re.DOTALL)
     assert section
@@ -251,7 +251,7 @@ def test_the_readme_names_every_preset_and_the_moment_it_is_for() -> None:
     named_there = [
         name for cells in table("README.md", "Ready rules", "a moment after an order") for name in code(cells[1])
     ]
-    assert sorted(named_there) == sorted(preset.name for preset in shipped_presets([]))
+    assert sorted(named_there) == sorted(preset.name for preset in shipped_presets())
 
 
 def test_every_key_of_a_step_is_documented() -> None:

@@ -17,7 +17,7 @@ from rules.loader import check_preset
 from rules.preset import Preset, PresetFiles, examples, fill_in, read_preset
 
 LANGUAGES = {"ar", "en", "he", "ru"}
-PRESETS = {preset.name: preset for preset in shipped_presets([])}
+PRESETS = {preset.name: preset for preset in shipped_presets()}
 every_preset = pytest.mark.parametrize("name", PRESETS)
 
 

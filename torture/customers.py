@@ -118,8 +118,8 @@ class Due(NamedTuple):
 
 @dataclass
 class Sale:
-    """An order as its people know it; `past`: it was placed before the store was looked after; `looked_at`: when the shop
-    was at work as it was put on hold, and may have looked at it just before.
+    """An order as its people know it; `past`: it was placed before the store was looked after; `looked_at`: when it was
+    put on hold while the shop was at work, which may have looked at it just before.
     """
 
     order: str

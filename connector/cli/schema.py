@@ -46,7 +46,7 @@ def schema(
 def _shipped() -> list[Preset]:
     """The presets that come with Aftersale. Raises Stop where they cannot be read."""
     problems: list[Problem] = []
-    presets = [read_preset(files, problems) for files in shipped_presets(problems)]
+    presets = [read_preset(files, problems) for files in shipped_presets()]
     if problems:
         raise Stop(Exit.MISTAKE, *map(trouble, problems))
     return [each for each in presets if each is not None]

@@ -97,4 +97,4 @@ def _sheets(preset: PresetFiles) -> Iterator[Sheet]:
 
 if __name__ == "__main__":
     named = sys.argv[1:]
-    paint([preset for preset in shipped_presets([]) if preset.name in named or not named], FOLDER)
+    paint([preset for preset in shipped_presets() if preset.name in named or not named], FOLDER)

@@ -10,7 +10,7 @@ import pytest
 from connector.preview.gallery import LANGUAGES, WALL, paint, rows_of
 from connector.texts import shipped_presets
 
-PRESETS = {preset.name: preset for preset in shipped_presets([])}
+PRESETS = {preset.name: preset for preset in shipped_presets()}
 
 
 @pytest.mark.parametrize("name", PRESETS)
