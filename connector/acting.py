@@ -30,7 +30,7 @@ from adapters.errors import (
 )
 from connector.actions import Broken, Found, NotNow, Refused, StaffNotReached, known_actions
 from connector.counting import enter_in_ledger, why_not_any_more
-from connector.histories import histories
+from connector.histories import history_of
 from connector.ingest import AFTER_A_FAULT, replan
 from connector.judging import admitted, judge
 from connector.poller import Polled
@@ -132,7 +132,7 @@ def _plan_afresh(connection: sa.Connection, shop: Shop, first: Followup, now: da
     recorded = followups.of_orders(connection, shop.id, [first.order_id])
     of_person = followups.of_people(connection, shop.id, [known.person], shop.person_rules)
     recorded += [row for row in of_person if row.order_id != first.order_id]
-    history = histories(connection, shop, {first.order_id: known.person}, now)[first.order_id]
+    history = history_of(connection, shop, first.order_id, known.person, now)
     return judge(shop, known, known.order, recorded, history, first, partial(suppressions.of, connection), now)
 
 

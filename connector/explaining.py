@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from connector.actions import NotNow, PassedOver, ways_of
 from connector.counting import KEPT
-from connector.histories import histories
+from connector.histories import history_of
 from connector.people import addresses_in, marks
 from connector.privacy import why_not_written_to
 from connector.reaching import reach
@@ -101,7 +101,7 @@ def story_of(
     every = of_order + [row for row in of_person if row.order_id != order_id]
     rows = [row for row in every if row.at <= at]
     deeds = tuple(row.deed for row in rows)
-    history = histories(connection, shop, {order_id: known.person}, at)[order_id]
+    history = history_of(connection, shop, order_id, known.person, at)
     quiet, remarks = shop.protection.quiet, said_by(known.remarks, at)
     about = (known.order, known.person, shop.calendar, shop.ladders, deeds, quiet)
     facts = Facts(*about, history, known.ask_at, remarks)

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from adapters.base import Broken
 from adapters.model import NOTHING_SAID, Order, Remarks
-from connector.histories import histories
+from connector.histories import Records, records_of
 from connector.people import person_of
 from connector.privacy import keeping
 from connector.reconciler import Changes, reconcile
@@ -27,7 +27,7 @@ from connector.store import followups, orders
 from connector.store.followups import Followup
 from connector.store.orders import Erased, Known
 from connector.tally import Tally
-from rules.events import ASSUMED, Journal, Sight, hear, latest, observe
+from rules.events import ASSUMED, Journal, Sight, dated, hear, latest, observe
 from rules.journey import is_under_way
 from rules.planner import Facts, Plan, plan
 
@@ -199,8 +199,15 @@ def _stumbled_over(shop: Shop, order_id: str, error: Exception) -> Broken:
 
 def _plan_all(connection: sa.Connection, shop: Shop, news: Sequence[_News], now: datetime, ingested: Ingested) -> None:
     looks_at_people = shop.person_rules or shop.looks_back
+    known = _known_of(connection, shop, news, now) if shop.looks_back else {}
     for batch in _one_a_person(news) if looks_at_people else [news] if news else []:
-        _plan_and_save(connection, shop, batch, now, ingested)
+        _plan_and_save(connection, shop, batch, known, now, ingested)
+
+
+def _known_of(connection: sa.Connection, shop: Shop, news: Sequence[_News], now: datetime) -> dict[str, Records]:
+    """By person, all that is known of them by now."""
+    seen = [(each.person, dated(each.order, each.journal)) for each in news]
+    return records_of(connection, shop, {each.person for each in news}, now, seen)
 
 
 def _one_a_person(news: Sequence[_News]) -> list[list[_News]]:
@@ -217,11 +224,15 @@ def _one_a_person(news: Sequence[_News]) -> list[list[_News]]:
 
 
 def _plan_and_save(
-    connection: sa.Connection, shop: Shop, news: Sequence[_News], now: datetime, ingested: Ingested
+    connection: sa.Connection,
+    shop: Shop,
+    news: Sequence[_News],
+    known: Mapping[str, Records],
+    now: datetime,
+    ingested: Ingested,
 ) -> None:
-    """Plan each order with what is recorded of it and of its person, and write all that follows."""
+    """Plan each order with what is recorded of it and `known` of its person, and write all that follows."""
     recorded = _recorded(connection, shop, news)
-    known = histories(connection, shop, {each.order.id: each.person for each in news}, now) if shop.looks_back else {}
     rules = shop.rules_now()
     changes = Changes()
     to_save = []
@@ -235,7 +246,7 @@ def _plan_and_save(
                 shop.ladders,
                 tuple([row.deed for row in rows]),
                 shop.protection.quiet,
-                known.get(each.order.id),
+                known[each.person].beside(each.order.id) if shop.looks_back else None,
                 each.asked_at,
                 each.remarks,
             )
@@ -249,7 +260,7 @@ def _plan_and_save(
     followups.insert(connection, changes.inserted)
     followups.update_each(connection, changes.moved)
     followups.update_each(connection, changes.skipped)
-    _let_others_step_in(connection, shop, news, recorded, changes, now)
+    _let_others_step_in(connection, shop, news, known, recorded, changes, now)
     ingested.planned += sum(row["state"] == "pending" for row in changes.inserted)
     if changes.skipped:
         skipped = {row["id"] for row in changes.skipped}
@@ -293,6 +304,7 @@ def _let_others_step_in(
     connection: sa.Connection,
     shop: Shop,
     news: Sequence[_News],
+    known: Mapping[str, Records],
     recorded: dict[str, list[Followup]],
     changes: Changes,
     now: datetime,
@@ -304,7 +316,7 @@ def _let_others_step_in(
         for each in news:
             is_past = all(event.old for event in each.journal)  # and what a baseline finds was known to be there
             if each.is_changed and not is_past:
-                orders.ask_again_of(connection, shop.id, each.person, each.order.id, now)
+                orders.ask_again(connection, shop.id, known[each.person].to_ask(each.order.id), now)
     skipped = {row["id"] for row in changes.skipped}
     if not skipped or not shop.person_rules:
         return

@@ -6,7 +6,7 @@ they see all others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -45,8 +45,8 @@ CALLED_OFF = frozenset({"cancelled", "failed", "refunded", "trash"})
 
 class History(Struct, frozen=True, gc=False):
     """What else is known of an order's person: `orders`, their others in the same store, in no order; `messages`, when
-    they were written to in the last 30 days (UTC), the earliest first; `unseen`, how many older orders the platform
-    alone knows of.
+    they were written to in the last 30 days (UTC), the earliest first; `unseen`, how many older ones they are known to
+    have made, of which no more is known.
     """
 
     orders: tuple[Order, ...] = ()
@@ -76,8 +76,7 @@ def place_of(order: Order, history: History) -> int:
 
 def before(order: Order, history: History) -> Iterator[Order]:
     """The person's earlier purchases."""
-    mark = (order.created_at, order.id)
-    return (each for each in history.orders if (each.created_at, each.id) < mark and is_purchase(each))
+    return (each for each in history.orders if _by_age(each) < _by_age(order) and is_purchase(each))
 
 
 def unseen(order: Order, history: History) -> int:
@@ -85,15 +84,13 @@ def unseen(order: Order, history: History) -> int:
 
     Each order tells how many there were when it was first seen. Where one tells of more than another, those came later.
     """
-    known = [each for each in (order, *history.orders) if not each.draft]
-    return min((_older_than(each, known) for each in known if each.customer.orders_count is not None), default=0)
+    known = sorted((each for each in (order, *history.orders) if not each.draft), key=_by_age)
+    told = ((place, each.customer.orders_count) for place, each in enumerate(known))
+    return max(0, min((count - 1 - older for older, count in told if count is not None), default=0))
 
 
-def _older_than(order: Order, known: Sequence[Order]) -> int:
-    """How many orders an order tells of that came before it, and are not known."""
-    mark = (order.created_at, order.id)
-    told = order.customer.orders_count or 1
-    return max(0, told - 1 - sum(1 for each in known if (each.created_at, each.id) < mark))
+def _by_age(order: Order) -> tuple[datetime, str]:
+    return order.created_at, order.id
 
 
 def is_latest(order: Order, history: History) -> bool:

@@ -275,7 +275,7 @@ def _in_full(facts: Facts, journal: Journal, now: datetime) -> tuple[Facts, date
     if history is None:
         return facts, None
     order = dated(facts.order, journal)
-    history = msgspec.structs.replace(history, unseen=unseen(order, history))
+    history = msgspec.structs.replace(history, unseen=max(history.unseen, unseen(order, history)))
     told = msgspec.structs.replace(with_history(order, history, now), refunds=facts.order.refunds)
     return facts._replace(order=told, history=history), changes_at(order, history, now)
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 settings.register_profile("patient", deadline=None)  # the machine may be busy
 settings.load_profile("patient")
 
+pytest.register_assert_rewrite("tests.connector.telling")
+
 MONDAY = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 
 CONFIG = """

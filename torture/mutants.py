@@ -323,8 +323,8 @@ MUTANTS = (
     Mutant(
         "a customer's other orders are known but for the last",
         "connector/histories.py",
-        "if order.id != order_id),\n",
-        "if order.id != order_id)[:-1],\n",
+        "if each.id != order_id]), self.messages,",
+        "if each.id != order_id][:-1]), self.messages,",
         (PEOPLE, CUSTOMERS),
     ),
     Mutant(

@@ -20,6 +20,7 @@ from msgspec import structs
 from adapters.model import Order
 from connector.actions import Broken, NotNow, Refused, known_actions
 from connector.counting import admit, longest, marks_of
+from connector.histories import records
 from connector.ingest import ask_at
 from connector.judging import A_MOMENT, admitted, judge
 from connector.prepare import Judged, Made
@@ -256,7 +257,8 @@ def _history(going: Replay, life: Life, now: datetime) -> History:
         for row in each.rows.values()
         if row.state == "done" and row.at > now - LATELY and known_actions()[row.kind].spec.to_customer
     ]
-    return History((*seen, *quiet), tuple(sorted(messages)))
+    found = records((*seen, *quiet), messages)
+    return History(tuple(found.orders), found.messages, found.older)
 
 
 def _others(going: Replay, life: Life) -> list[Life]:

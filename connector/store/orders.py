@@ -233,10 +233,18 @@ def _not_asked_by(now: datetime) -> sa.ColumnElement[bool]:
 
 def ask_again_of(connection: sa.Connection, store: str, person: str, but_not: str, now: datetime) -> None:
     """Plan this person's orders again at once, all but one and those to which nothing has happened in our care."""
+    _ask_again(connection, store, sa.and_(orders.c.person == person, orders.c.id != but_not), now)
+
+
+def ask_again(connection: sa.Connection, store: str, ids: Collection[str], now: datetime) -> None:
+    """Plan these orders again at once, all but those to which nothing has happened in our care."""
+    _ask_again(connection, store, orders.c.id.in_(ids), now)
+
+
+def _ask_again(connection: sa.Connection, store: str, these: sa.ColumnElement[bool], now: datetime) -> None:
     chosen = sa.and_(
         orders.c.store == store,
-        orders.c.person == person,
-        orders.c.id != but_not,
+        these,
         orders.c.past.is_(False),
         _not_asked_by(now),
     )

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.connector.telling")
-
-from tests.connector.telling import MUG, TEA, Both, Life, both_stores  # noqa: E402
+from tests.connector.telling import MUG, TEA, Both, Life, both_stores
 
 AFTER_DELIVERY = """
     - id: after-delivery

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.connector.telling")
-
-from tests.connector.telling import MUG, TEA, Both, Life, both_stores, local  # noqa: E402
+from tests.connector.telling import MUG, TEA, Both, Life, both_stores, local
 
 
 @pytest.fixture
@@ -45,6 +43,32 @@ def test_the_first_order_is_welcomed_and_the_third_is_thanked_once_each(both: Bo
     assert [mail.partition(": ")[0] for mail in told.mailed] == ["06-01 12:00 A", "06-04 10:00 X"]
     assert told.tags == {"C": ["regular"]}
     assert told.notes == {"C": "Order 3 of this customer"}
+
+
+def test_of_somebody_with_very_many_orders_the_latest_are_looked_at_and_the_older_counted(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.histories.MOST_ORDERS", 2)
+    monkeypatch.setattr("connector.histories.MOST_ASKED", 1)
+    both.rules = """
+    - id: welcome
+      trigger: customer.first_order
+      actions:
+        - add_note: First
+    - id: fifth
+      trigger: { customer.nth_order: 5 }
+      actions:
+        - add_note: "Order {{ customer.orders_count }}"
+    """
+
+    def story(shop: Life) -> None:
+        for day, order in enumerate("ABCDEF", start=2):
+            shop.place(order)
+            shop.until(f"06-0{day} 10:00")
+        shop.refund("F")
+        shop.until("06-09 10:00")
+
+    assert both.tell(story).notes == {"A": "First", "E": "Order 5"}
 
 
 def test_an_order_that_was_called_off_makes_way_for_the_next_first_order(both: Both) -> None:

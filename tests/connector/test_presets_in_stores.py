@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.connector.telling")
-
-from adapters.sandbox.clock import MovableClock  # noqa: E402
-from adapters.sandbox.shopify import ShopifySandbox  # noqa: E402
-from tests.channels.mail_server import mail_server  # noqa: E402
-from tests.conftest import MONDAY  # noqa: E402
-from tests.connector.telling import (  # noqa: E402
+from adapters.sandbox.clock import MovableClock
+from adapters.sandbox.shopify import ShopifySandbox
+from tests.channels.mail_server import mail_server
+from tests.conftest import MONDAY
+from tests.connector.telling import (
     MUG,
     TEA,
     Both,
