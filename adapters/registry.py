@@ -89,7 +89,6 @@ def create(platform: str, **settings: object) -> StoreAdapter:
     return _load(platform).create(**settings)
 
 
-@cache
 def _load(platform: str) -> _Platform:
     modules = _modules()
     if platform not in modules:
@@ -101,10 +100,13 @@ def _load(platform: str) -> _Platform:
 
 def _modules() -> dict[str, str]:
     """Each platform's module, by name. One built in cannot be replaced by a stranger of the same name."""
-    strangers = {point.name: point.value for point in entry_points(group=GROUP)}
-    built_in = {
+    return {point.name: point.value for point in entry_points(group=GROUP)} | _built_in()
+
+
+@cache
+def _built_in() -> dict[str, str]:
+    return {
         module.name: f"{adapters.__name__}.{module.name}"
         for module in pkgutil.iter_modules(adapters.__path__)
         if any(Path(folder, module.name, "adapter.py").is_file() for folder in adapters.__path__)
     }
-    return strangers | built_in

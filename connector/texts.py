@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,6 +17,9 @@ SHIPPED = Path(str(files("rules"))) / "presets"
 """The presets that come with Aftersale."""
 
 DEFINITION = "preset.yaml"
+
+Named = Callable[[Path], str]
+"""How a file is called."""
 
 
 def rule_texts(patterns: Sequence[str], problems: list[Problem]) -> dict[str, str]:
@@ -53,7 +56,7 @@ def known_presets(own: Path, problems: list[Problem]) -> dict[str, PresetFiles]:
     """All presets by their names; one in a shop's own folder stands in place of one that comes with Aftersale."""
     shipped, damaged = _shipped()
     problems += damaged
-    return {each.name: each for each in (*shipped, *_presets(own, True, problems))}
+    return {each.name: each for each in (*shipped, *_presets(own, problems, shown, own=True))}
 
 
 def shipped_presets() -> tuple[PresetFiles, ...]:
@@ -63,42 +66,44 @@ def shipped_presets() -> tuple[PresetFiles, ...]:
 
 @cache
 def _shipped() -> tuple[tuple[PresetFiles, ...], tuple[Problem, ...]]:
-    """Them, and what is wrong with the files: read once, however many clients are opened."""
+    """Them, and what is wrong with the files: read once, however many clients are opened, from wherever."""
     problems: list[Problem] = []
-    return tuple(_presets(SHIPPED, False, problems)), tuple(problems)
+    return tuple(_presets(SHIPPED, problems, str, own=False)), tuple(problems)
 
 
-def _presets(folder: Path, own: bool, problems: list[Problem]) -> Iterator[PresetFiles]:
+def _presets(folder: Path, problems: list[Problem], named: Named, *, own: bool) -> Iterator[PresetFiles]:
     """The presets of a folder: `<name>/preset.yaml`, and their messages beside it."""
     for file in sorted(folder.glob(f"*/{DEFINITION}")):
-        definition = _read(file, unfit(file, folder), problems)
+        definition = _read(file, unfit(file, folder), problems, named)
         messages = {
             name: {locale: each._replace(ships=not own) for locale, each in texts.items()}
-            for name, texts in _messages(file.parent / "messages", folder, problems).items()
+            for name, texts in _messages(file.parent / "messages", folder, problems, named).items()
         }
         if definition is not None:
             yield PresetFiles(file.parent.name, definition, messages, own)
 
 
-def _messages(folder: Path, home: Path, problems: list[Problem]) -> dict[str, dict[str, TextFile]]:
+def _messages(
+    folder: Path, home: Path, problems: list[Problem], named: Named = shown
+) -> dict[str, dict[str, TextFile]]:
     """`<name>/<locale>.md` by name and locale."""
     found: dict[str, dict[str, TextFile]] = {}
     for file in sorted(folder.glob("*/*.md")):
-        if (read := _read(file, unfit(file, home), problems)) is not None:
+        if (read := _read(file, unfit(file, home), problems, named)) is not None:
             found.setdefault(file.parent.name, {})[file.stem] = read
     return found
 
 
-def _read(file: Path, why_not: str | None, problems: list[Problem]) -> TextFile | None:
+def _read(file: Path, why_not: str | None, problems: list[Problem], named: Named = shown) -> TextFile | None:
     """A file's text under the file's name, unless there is a reason why not to read it."""
     try:
         if why_not is None:
-            return TextFile(shown(file), read_text(file))
+            return TextFile(named(file), read_text(file))
     except OSError as error:
         why_not = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError:
         why_not = "is not UTF-8 text; save it as UTF-8"
     except Unfit as why:
         why_not = str(why)
-    problems.append(Problem(shown(file), 1, 1, why_not))
+    problems.append(Problem(named(file), 1, 1, why_not))
     return None
