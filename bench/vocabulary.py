@@ -27,7 +27,8 @@ from business_rules import variables
 from business_rules.engine import check_conditions_recursively
 
 from adapters.model import Address, Consent, Customer, LineItem, Money, Order, Shipment
-from rules.conditions import Scene, compile_conditions, compile_stop_if
+from rules.conditions import compile_conditions, compile_stop_if
+from rules.fields import Scene
 from rules.timing import Calendar
 
 ORDERS, RULES, ROUNDS = 20_000, 50, 5

@@ -1,44 +1,25 @@
 """`field: value` → does it hold, and why.
 
-Fields come from the model, so a wrong one is an error with a suggestion. Conditions are compiled to closures once;
-what they look at is a `Scene`. Text compares without case, a field with many values holds if any of them does,
-comparing with a missing value is false, and `not` negates the whole.
+Fields come from the model, so a wrong one is an error with a suggestion. All conditions of a rule are compiled to one
+function; what they look at is a `Scene`. Text compares without case, a field with many values holds if any of them
+does, comparing with a missing value is false, and `not` negates the whole.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from functools import partial, reduce
+from functools import partial
 from itertools import chain
-from operator import attrgetter, ge, gt, le, lt, methodcaller
-from types import UnionType
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Literal, NamedTuple
 
-from msgspec import Struct
-
-from adapters.model import LineItem, Money, Order, Refund, Return, Review, Shipment, StaffNote
-from rules.timing import Calendar, Duration, after, over, parse_duration
-
-Kind = Literal["text", "number", "money", "time", "flag"]
-Value = str | int | Decimal | Money | datetime | bool | None
-
-
-class Scene(Struct, frozen=True, gc=False):
-    """What a condition looks at: an order, the shipments and items of the follow-up's subject, and now; and the review
-    or note that set the rule off, if one did.
-    """
-
-    order: Order
-    shipments: tuple[Shipment, ...]
-    items: tuple[LineItem, ...]
-    calendar: Calendar
-    now: datetime
-    review: Review | None = None
-    note: StaffNote | None = None
+from rules import formulas
+from rules.fields import Field, Kind, Scene, Value, find_field, no_such_field
+from rules.formulas import Formula, compiled, negated, some
+from rules.timing import ABSOLUTE, Duration, after, over, parse_duration
 
 
 class Check(NamedTuple):
@@ -69,17 +50,6 @@ class ConditionProblem(NamedTuple):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """Something that conditions can look at: its type, and how to get its values from a scene."""
-
-    name: str
-    kind: Kind
-    values: Callable[[Scene], Iterable[Value]]
-    single: Callable[[Order], Value] | None = None
-    """The quick way, for fields of the order itself: they have one value at most."""
-
-
 Holds = Callable[[Scene], bool]
 
 
@@ -89,9 +59,13 @@ class Predicate:
 
     field: Field
     wanted: str
-    holds: Holds
+    formula: Formula
     flips: tuple[Callable[[Scene], datetime | None], ...] = ()
     spans: tuple[Duration, ...] = ()
+
+    def holds(self, scene: Scene) -> bool:
+        """Whether it does by itself."""
+        return bool(compiled(self.formula)(scene))
 
 
 Group = tuple[Predicate, ...]
@@ -110,12 +84,11 @@ class Conditions:
     hold: Holds = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        parts = [predicate.holds for predicate in self.all_of]
+        parts = [predicate.formula for predicate in self.all_of]
         if self.any_of:
-            parts.append(_any([_group_holds(group) for group in self.any_of]))
-        if self.none_of:
-            parts.append(_negated(_any([_group_holds(group) for group in self.none_of])))
-        object.__setattr__(self, "hold", _all(parts))
+            parts.append(formulas.any_of(map(_together, self.any_of)))
+        parts += [negated(_together(group)) for group in self.none_of]
+        object.__setattr__(self, "hold", compiled(formulas.all_of(parts)))
 
     @property
     def spans(self) -> Iterator[Duration]:
@@ -133,12 +106,12 @@ class Conditions:
         """Every condition with the value that it saw, by what is judged together."""
         for predicate in self.all_of:
             yield Part("all_of", (_check(predicate, scene, predicate.holds(scene)),))
-        some_group_held = any(_group_holds(group)(scene) for group in self.any_of)
+        some_group_held = any(_all_hold(group, scene) for group in self.any_of)
         for group in self.any_of:
             checks = (_check(predicate, scene, some_group_held or predicate.holds(scene)) for predicate in group)
             yield Part("any_of", tuple(checks))
         for group in self.none_of:
-            stands_in_the_way = _group_holds(group)(scene)
+            stands_in_the_way = _all_hold(group, scene)
             yield Part("none_of", tuple(_check(predicate, scene, not stands_in_the_way) for predicate in group))
 
     def flips_at(self, scene: Scene) -> datetime | None:
@@ -190,7 +163,7 @@ def _group(spec: object, path: tuple[str | int, ...], problems: list[ConditionPr
         where = (*path, str(name))
         field = find_field(str(name))
         if field is None:
-            problems.append(ConditionProblem(where, _no_such_field(str(name))))
+            problems.append(ConditionProblem(where, no_such_field(str(name))))
             continue
         try:
             predicates.append(_predicate(field, wanted))
@@ -199,8 +172,12 @@ def _group(spec: object, path: tuple[str | int, ...], problems: list[ConditionPr
     return tuple(predicates)
 
 
-def _group_holds(group: Group) -> Holds:
-    return _all([predicate.holds for predicate in group])
+def _together(group: Group) -> Formula:
+    return formulas.all_of(predicate.formula for predicate in group)
+
+
+def _all_hold(group: Group, scene: Scene) -> bool:
+    return all(predicate.holds(scene) for predicate in group)
 
 
 _PREFIX = {"all_of": "", "any_of": "any of: ", "none_of": "not: "}
@@ -208,7 +185,7 @@ _PREFIX = {"all_of": "", "any_of": "any of: ", "none_of": "not: "}
 
 def _check(predicate: Predicate, scene: Scene, held: bool) -> Check:
     values = [_readable(value) for value in predicate.field.values(scene) if value is not None]
-    saw = values if predicate.field.single is None else values[0] if values else None
+    saw = values if predicate.field.loops else values[0] if values else None
     moments = [moment for flip in predicate.flips if (moment := flip(scene)) is not None]
     return Check(predicate.field.name, predicate.wanted, saw, held, min(moments, default=None))
 
@@ -221,16 +198,16 @@ def _readable(value: Value) -> object:
 
 # What is wanted of a field ------------------------------------------------------------------------------------
 
-Test = Callable[[Any], bool]
-"""Of one value as `_READ` gives it. Built-in functions with an argument bound: nothing is faster."""
+Test = Callable[[str], Formula]
+"""What is asked of a value, given the text that stands for it."""
 
 
 class _Wanted(NamedTuple):
-    """What is wanted of a field, compiled; how it reads; when it may come true or end by time alone; and what spans of
-    time it speaks of.
+    """What is wanted of a field; how it reads; when it may come true or end by time alone; and what spans of time it
+    speaks of.
     """
 
-    holds: Holds
+    formula: Formula
     reads: str
     flips: tuple[Callable[[Scene], datetime | None], ...] = ()
     spans: tuple[Duration, ...] = ()
@@ -238,7 +215,7 @@ class _Wanted(NamedTuple):
 
 def _predicate(field: Field, spec: object) -> Predicate:
     wanted = _wanted(field, spec)
-    return Predicate(field, wanted.reads, wanted.holds, wanted.flips, wanted.spans)
+    return Predicate(field, wanted.reads, wanted.formula, wanted.flips, wanted.spans)
 
 
 def _wanted(field: Field, spec: object) -> _Wanted:
@@ -248,10 +225,10 @@ def _wanted(field: Field, spec: object) -> _Wanted:
         return _one_of(field, spec)
     word = spec.casefold() if isinstance(spec, str) else None
     if word == "present":
-        return _Wanted(_is_present(field), "present")
+        return _Wanted(_any_value(field, _is_there), "present")
     if word == "missing":
-        return _Wanted(_negated(_is_present(field)), "missing")
-    return _Wanted(_is_among(field, frozenset([_literal(field, spec)])), _shown(spec))
+        return _Wanted(negated(_any_value(field, _is_there)), "missing")
+    return _Wanted(_any_value(field, _is_among(field, [_literal(field, spec)])), _shown(spec))
 
 
 def _one_of(field: Field, spec: Sequence[object]) -> _Wanted:
@@ -260,8 +237,8 @@ def _one_of(field: Field, spec: Sequence[object]) -> _Wanted:
     for entry in spec:
         if isinstance(entry, str) and entry.casefold() in ("present", "missing"):
             raise ValueError(f"'{entry}' stands alone, not in a list; write both cases under 'any_of', as a list")
-    allowed = frozenset(_literal(field, entry) for entry in spec)
-    return _Wanted(_is_among(field, allowed), "any of " + ", ".join(map(_shown, spec)))
+    allowed = [_literal(field, entry) for entry in spec]
+    return _Wanted(_any_value(field, _is_among(field, allowed)), "any of " + ", ".join(map(_shown, spec)))
 
 
 def _operators(field: Field, spec: Mapping[object, object]) -> _Wanted:
@@ -274,7 +251,7 @@ def _operators(field: Field, spec: Mapping[object, object]) -> _Wanted:
     for name, operand in spec.items():
         if name == "not":
             wanted = _wanted(field, operand)
-            parts.append(_Wanted(_negated(wanted.holds), f"not {wanted.reads}", wanted.flips, wanted.spans))
+            parts.append(_Wanted(negated(wanted.formula), f"not {wanted.reads}", wanted.flips, wanted.spans))
         elif name in _AGES:
             ages.append(_age(field, str(name), operand))
         elif isinstance(name, str) and name in _OPERATORS:
@@ -282,12 +259,13 @@ def _operators(field: Field, spec: Mapping[object, object]) -> _Wanted:
         else:
             raise ValueError(f"there is no operator '{name}'{_did_you_mean(str(name), OPERATORS)}")
     if tests:
-        parts.append(_Wanted(_any_value(field, reduce(_both, tests)), ""))
+        parts.append(_Wanted(_any_value(field, _each(tests)), ""))
     if ages:
         parts.append(_of_age(field, ages))
     reads = ", ".join(f"{str(name).replace('_', ' ')} {_shown(operand)}" for name, operand in spec.items())
     flips = tuple(flip for part in parts for flip in part.flips)
-    return _Wanted(_all([part.holds for part in parts]), reads, flips, tuple(chain(*(part.spans for part in parts))))
+    together = formulas.all_of(part.formula for part in parts)
+    return _Wanted(together, reads, flips, tuple(chain(*(part.spans for part in parts))))
 
 
 def _shown(spec: object) -> str:
@@ -303,7 +281,7 @@ def _shown(spec: object) -> str:
 
 
 def _literal(field: Field, spec: object) -> Value:
-    """A value from YAML, to be found among those that `_READ` gives."""
+    """A value from YAML, as `_READ` gives those of the field."""
     match field.kind:
         case "text":
             return _text(field, spec).casefold()
@@ -345,34 +323,35 @@ def _quoted(spec: object) -> str:
 # Operators ----------------------------------------------------------------------------------------------------
 
 
-def _comparison(bound: Callable[[Any, Any], bool], field: Field, operand: object) -> Test:
-    """`bound` is what the operand has to be of the value."""
+def _comparison(sign: str, field: Field, operand: object) -> Test:
     if field.kind == "time":
         raise ValueError(f"{field.name} is a time: write older_than or newer_than")
     if field.kind not in ("number", "money"):
         raise ValueError(f"{field.name} is {_a(field.kind)}: it has no more or less")
     number = _number(field, operand)
-    if field.kind == "number" and abs(number) < _HUGE and number == int(number):
-        return partial(bound, int(number))  # counts are compared with counts twice as fast
-    return partial(bound, number)
+    # Counts are compared with counts twice as fast.
+    bound = int(number) if field.kind == "number" and abs(number) < _HUGE and number == int(number) else number
+    return lambda value: Formula(f"{_read(field, value)} {sign} {{}}", (bound,))
 
 
 _HUGE = 10**9
 
 
-def _textual(method: str, field: Field, operand: object) -> Test:
+def _textual(text: str, field: Field, operand: object) -> Test:
+    """`text` tells of `value` and `wanted`."""
     if field.kind != "text":
         raise ValueError(f"{field.name} is {_a(field.kind)}: only text can contain or start with something")
-    return methodcaller(method, _text(field, operand).casefold())
+    wanted = _text(field, operand).casefold()
+    return lambda value: Formula(text.format(value=_read(field, value), wanted="{}"), (wanted,))
 
 
 _OPERATORS: Mapping[str, Callable[[Field, object], Test]] = {
-    "at_least": partial(_comparison, le),
-    "at_most": partial(_comparison, ge),
-    "more_than": partial(_comparison, lt),
-    "less_than": partial(_comparison, gt),
-    "contains": partial(_textual, "__contains__"),
-    "starts_with": partial(_textual, "startswith"),
+    "at_least": partial(_comparison, ">="),
+    "at_most": partial(_comparison, "<="),
+    "more_than": partial(_comparison, ">"),
+    "less_than": partial(_comparison, "<"),
+    "contains": partial(_textual, "{wanted} in {value}"),
+    "starts_with": partial(_textual, "{value}.startswith({wanted})"),
 }
 _AGES = ("older_than", "newer_than")
 OPERATORS = (*_OPERATORS, *_AGES, "not")
@@ -394,29 +373,21 @@ def _age(field: Field, name: str, operand: object) -> _Age:
 def _of_age(field: Field, ages: Sequence[_Age]) -> _Wanted:
     """Comes true, or ends, by time alone, so it also says when."""
 
-    single, wanted = field.single, [(over(age.span), age.older) for age in ages]
-
-    def is_of_age(moment: Any, scene: Scene) -> bool:
-        for is_over, older in wanted:  # noqa: SIM110  as below
-            if is_over(moment, scene.calendar, scene.now) is not older:
-                return False
-        return True
-
-    def some(scene: Scene) -> bool:
-        for value in field.values(scene):  # noqa: SIM110  as below
-            if value is not None and is_of_age(value, scene):
-                return True
-        return False
-
-    def one(scene: Scene) -> bool:
-        return (value := single(scene.order)) is not None and is_of_age(value, scene)  # type: ignore[misc]
-
     def flips(scene: Scene) -> datetime | None:
         moments = [value for value in field.values(scene) if isinstance(value, datetime)]
         ends = (after(moment, age.span, scene.calendar) for moment in moments for age in ages)
         return min((end for end in ends if end > scene.now), default=None)
 
-    return _Wanted(some if single is None else one, "", (flips,), tuple(age.span for age in ages))
+    formula = _any_value(field, _each([_is_of_age(age) for age in ages]))
+    return _Wanted(formula._replace(cost=max(1, formula.cost)), "", (flips,), tuple(age.span for age in ages))
+
+
+def _is_of_age(age: _Age) -> Test:
+    unit = ABSOLUTE.get(age.span.unit)
+    if unit is not None:
+        return lambda value: Formula(f"{value} + {{}} {'<=' if age.older else '>'} s.now", (unit * age.span.amount,))
+    word = "" if age.older else "not "
+    return lambda value: Formula(f"{word}{{}}({value}, s.calendar, s.now)", (over(age.span),))
 
 
 def _a(kind: Kind) -> str:
@@ -429,188 +400,35 @@ def _did_you_mean(word: str, known: Sequence[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(known)}"
 
 
-# Closures: few and flat, as a first poll runs millions of them ------------------------------------------------
+# Formulas of these ---------------------------------------------------------------------------------------------
 
-_READ: Mapping[Kind, Callable[[Any], Any]] = {"text": str.casefold, "money": attrgetter("amount")}
+_READ: Mapping[Kind, str] = {"text": "{}.casefold()", "money": "{}.amount"}
 """What of a value is compared, where that is not the value itself."""
 
 
-def _any_value(field: Field, test: Test) -> Holds:
+def _read(field: Field, value: str) -> str:
+    return _READ.get(field.kind, "{}").format(value)
+
+
+def _is_among(field: Field, allowed: Sequence[Value]) -> Test:
+    if len(allowed) == 1:
+        return lambda value: Formula(f"{_read(field, value)} == {{}}", (allowed[0],))
+    return lambda value: Formula(f"{_read(field, value)} in {{}}", (frozenset(allowed),))
+
+
+def _is_there(value: str) -> Formula:
+    return Formula(f"{value} is not None")
+
+
+def _each(tests: Sequence[Test]) -> Test:
+    return lambda value: formulas.all_of(test(value) for test in tests)
+
+
+def _any_value(field: Field, test: Test) -> Formula:
     """Whether any value of the field passes; a missing value never does."""
-    read, single, values = _READ.get(field.kind), field.single, field.values
-
-    def many(scene: Scene) -> bool:
-        for value in values(scene):  # noqa: SIM110  a generator would take twice as long
-            if value is not None and test(value if read is None else read(value)):
-                return True
-        return False
-
-    if single is None:
-        return many
-    if read is None:
-        return lambda scene: (value := single(scene.order)) is not None and test(value)
-    return lambda scene: (value := single(scene.order)) is not None and test(read(value))
-
-
-def _is_among(field: Field, allowed: frozenset[Value]) -> Holds:
-    """Whether any value of the field is one of these: what conditions mostly ask."""
-    single = field.single
-    if single is None or field.kind == "money":
-        return _any_value(field, allowed.__contains__)
-    if field.kind == "text":
-        return lambda scene: (text := single(scene.order)) is not None and text.casefold() in allowed  # type: ignore[union-attr]
-    return lambda scene: single(scene.order) in allowed
-
-
-def _is_present(field: Field) -> Holds:
-    single, values = field.single, field.values
-
-    def some(scene: Scene) -> bool:
-        for value in values(scene):  # noqa: SIM110  as above
-            if value is not None:
-                return True
-        return False
-
-    return some if single is None else lambda scene: single(scene.order) is not None
-
-
-def _both(first: Test, second: Test) -> Test:
-    return lambda value: first(value) and second(value)
-
-
-def _negated(holds: Holds) -> Holds:
-    return lambda scene: not holds(scene)
-
-
-def _all(parts: Sequence[Holds]) -> Holds:
-    if len(parts) == 1:
-        return parts[0]
-    if len(parts) == 2:
-        return _both(*parts)
-
-    def all_hold(scene: Scene) -> bool:
-        for holds in parts:  # noqa: SIM110  as above
-            if not holds(scene):
-                return False
-        return True
-
-    return all_hold
-
-
-def _any(parts: Sequence[Holds]) -> Holds:
-    if len(parts) == 1:
-        return parts[0]
-
-    def any_holds(scene: Scene) -> bool:
-        for holds in parts:  # noqa: SIM110  as above
-            if holds(scene):
-                return True
-        return False
-
-    return any_holds
-
-
-# The fields, read off the model -------------------------------------------------------------------------------
-
-META = "order.meta."
-
-
-def find_field(name: str) -> Field | None:
-    """The field of this name, among them `order.meta.<any key>`; None if there is none."""
-    if name.startswith(META) and len(name) > len(META):
-        key = name.removeprefix(META)
-        return _single(name, "text", lambda order: order.meta.get(key))
-    return FIELDS.get(name)
-
-
-def _no_such_field(name: str) -> str:
-    close = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.5)
-    hint = f"; did you mean '{close[0]}'?" if close else "; docs/rules.md lists the fields"
-    return f"there is no field '{name}'{hint}"
-
-
-def _single(name: str, kind: Kind, get: Callable[[Order], Value]) -> Field:
-    return Field(name, kind, lambda scene: (get(scene.order),), get)
-
-
-_KINDS: Mapping[object, Kind] = {
-    str: "text",
-    int: "number",
-    Decimal: "number",
-    Money: "money",
-    datetime: "time",
-    bool: "flag",
-}
-
-
-def _read_off(model: type[Struct], noun: str, path: str = "") -> Iterator[Field]:
-    """The fields of the order, and of the structs within it, each reached by one attribute path."""
-    hints = get_type_hints(model)
-    for name in model.__struct_fields__:
-        hint = _without_none(hints[name])
-        get = attrgetter(path + name)
-        if kind := _KINDS.get(hint):
-            yield _single(f"{noun}.{name}", kind, get)
-        elif get_origin(hint) is tuple and get_args(hint)[0] is str:
-            yield Field(f"{noun}.{name}", "text", lambda scene, get=get: get(scene.order))  # type: ignore[misc]
-        elif isinstance(hint, type) and issubclass(hint, Struct):
-            yield from _read_off(hint, name if name == "customer" else f"{noun}.{name}", f"{path}{name}.")
-
-
-def _read_off_each(model: type[Struct], noun: str, path: str) -> Iterator[Field]:
-    """The fields of structs of which a scene has many; a money's or time's kind is that of each."""
-    hints = get_type_hints(model)
-    for name in model.__struct_fields__:
-        hint = _without_none(hints[name])
-        if kind := _KINDS.get(hint):
-            yield Field(f"{noun}.{name}", kind, _of_each(path, name))
-        elif get_origin(hint) is tuple and get_args(hint)[0] is str:
-            yield Field(f"{noun}.{name}", "text", _of_all_in_each(path, name))
-
-
-def _of_each(path: str, name: str) -> Callable[[Scene], Iterable[Value]]:
-    many, get = attrgetter(path), attrgetter(name)
-    return lambda scene: map(get, many(scene))
-
-
-def _of_all_in_each(path: str, name: str) -> Callable[[Scene], Iterable[Value]]:
-    of_each = _of_each(path, name)
-    return lambda scene: chain.from_iterable(of_each(scene))  # type: ignore[arg-type]
-
-
-def _of_a_remark(noun: str, **kinds: Kind) -> Iterator[Field]:
-    """What there is to see of the review or note that set the rule off."""
-    for name, kind in kinds.items():
-        yield Field(f"{noun}.{name}", kind, _of_the_one(attrgetter(noun), attrgetter(name)))
-
-
-def _of_the_one(find: Callable[[Scene], Any], get: Callable[[Any], Value]) -> Callable[[Scene], Iterable[Value]]:
-    return lambda scene: () if (one := find(scene)) is None else (get(one),)
-
-
-def _consent(channel: str) -> Callable[[Order], Value]:
-    """What the customer has said about marketing on this channel."""
-    return lambda order: next((each.state for each in order.customer.consents if each.channel == channel), None)
-
-
-def _without_none(hint: object) -> object:
-    if get_origin(hint) in (UnionType, Union):
-        return next(part for part in get_args(hint) if part is not type(None))
-    return hint
-
-
-def _all_fields() -> Iterator[Field]:
-    yield from _read_off(Order, "order")
-    yield from _read_off_each(LineItem, "item", "items")
-    yield from _read_off_each(Shipment, "shipment", "shipments")
-    yield from _read_off_each(Refund, "refund", "order.refunds")
-    yield from _read_off_each(Return, "return", "order.returns")
-    yield from _of_a_remark("review", rating="number", text="text", product_name="text")
-    yield from _of_a_remark("note", text="text", author="text")
-    for channel in ("email", "sms", "whatsapp"):
-        yield _single(f"customer.{channel}_consent", "text", _consent(channel))
-    yield _single("order.quantity", "number", lambda order: sum(item.quantity for item in order.items))
-    yield _single("order.refunded_in_full", "flag", attrgetter("refunded_in_full"))
-
-
-FIELDS: Mapping[str, Field] = {field.name: field for field in _all_fields()}
+    if field.loops:
+        return some(field.value, field.loops, test("v"))
+    if not (field.may_lack or field.value.given):
+        return test(field.value.text)
+    asked = test("v")
+    return Formula(f"(v := {field.value.text}) is not None and {asked.text}", field.value.given + asked.given)

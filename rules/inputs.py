@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct, defstruct
 
 from adapters.model import Money
-from rules.conditions import find_field
+from rules.fields import find_field
 from rules.timing import parse_duration
 from rules.validation import did_you_mean
 

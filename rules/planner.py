@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from adapters.model import NOTHING_SAID, LineItem, Order, Remarks, Review, Shipment, StaffNote
-from rules.conditions import Check, Scene
+from rules.conditions import Check
 from rules.events import (
     ARRIVED,
     ASSUMED,
@@ -33,6 +33,7 @@ from rules.events import (
     next_lateness,
     standing,
 )
+from rules.fields import Scene
 from rules.history import History, changes_at, unseen, with_history
 from rules.holdout import is_held_out, why_held_out
 from rules.protection import QuietTimes, good_time_of

@@ -27,9 +27,10 @@ from pydantic import (
 )
 from pydantic.json_schema import models_json_schema
 
-from rules.conditions import FIELDS, META, OPERATORS
+from rules.conditions import OPERATORS
 from rules.document import Path
 from rules.events import NOTE, PARCEL_TRIGGERS, REVIEW, STATUS, TRIGGERS
+from rules.fields import FIELDS, META
 from rules.holdout import parse_share
 from rules.rule import InFlight, OncePer
 from rules.timing import LONGEST_DAYS, Duration, parse_clock, parse_duration

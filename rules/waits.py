@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time
 
-from rules.conditions import FIELDS, Scene
+from rules.fields import FIELDS, Scene
 from rules.timing import MOST, ONE_DAY, Calendar, Duration, after, instant
 from rules.validation import did_you_mean
 

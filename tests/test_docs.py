@@ -38,9 +38,10 @@ from connector.ruletests.presets import invented_shop, preset_cases
 from connector.ruletests.verdicts import verdict
 from connector.store.tables import metadata
 from connector.texts import known_presets, shipped_presets
-from rules.conditions import FIELDS, OPERATORS
+from rules.conditions import OPERATORS
 from rules.document import Problem
 from rules.events import TRIGGERS, Ladders, Rung
+from rules.fields import FIELDS
 from rules.inputs import INPUT_KINDS
 from rules.letter import FrontMatter
 from rules.planner import State

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.model import Address, Consent, Customer, LineItem, Money, Order, Refund, Return, Shipment
-from rules.conditions import FIELDS, Check, ConditionProblem, Conditions, Scene, compile_conditions, compile_stop_if
+from rules.conditions import Check, ConditionProblem, Conditions, compile_conditions, compile_stop_if
+from rules.fields import FIELDS, Scene
 from rules.timing import Calendar, parse_business_hours
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -240,6 +241,16 @@ def test_every_field_of_the_model_can_be_asked_for_and_explained() -> None:
         for seen in (scene(), scene(order(items=(), tags=(), meta={}))):
             (check,) = compiled({name: "present"}).explain(seen)
             assert check.held is holds(name, "present", seen)
+
+
+@pytest.mark.parametrize("odd", ["{}", "{0}", "{s.now}", "a'b", 'a"b', "a\\", "a\nb", ") or True or ("])
+def test_what_people_write_is_a_value_and_nothing_else(odd: str) -> None:
+    seen = scene(order(meta={odd: odd}, tags=(odd,)))
+    assert holds(f"order.meta.{odd}", odd, seen)
+    assert holds(f"order.meta.{odd}", {"starts_with": odd, "contains": odd}, seen)
+    assert holds("order.tags", [odd, "other"], seen)
+    assert not holds(f"order.meta.{odd}", {"not": odd}, seen)
+    assert not holds(f"order.meta.{odd}", odd)
 
 
 def test_what_people_ask_for_is_there() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.model import Customer, LineItem, Money, Order, Shipment
-from rules.conditions import Scene
+from rules.fields import Scene
 from rules.timing import Calendar, Duration, parse_clock, parse_duration
 from rules.waits import DaysBefore, PerUnit, StepWait, Until, in_words, over_at, spans_of
 
