@@ -316,8 +316,8 @@ MUTANTS = (
     Mutant(
         "whose other order changes is on no schedule that came round just then",
         "connector/store/orders.py",
-        "        orders.c.past.is_(False),\n        _not_asked_by(now),\n",
-        "        orders.c.past.is_(False),\n",
+        "        sa.or_(orders.c.past.is_(False), has_plans),\n        _not_asked_by(now),\n",
+        "        sa.or_(orders.c.past.is_(False), has_plans),\n",
         (f"{PEOPLE}::test_an_hour_that_came_round_counts_for_who_buys_something_else_just_then",),
     ),
     Mutant(

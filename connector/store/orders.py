@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
 from adapters.model import NOTHING_SAID, Order, Remarks
-from connector.store.tables import orders, quarantine
+from connector.store.tables import followups, orders, quarantine
 from rules.events import Event, Journal, dated
 
 _encode = msgspec.json.Encoder().encode
@@ -232,20 +232,22 @@ def _not_asked_by(now: datetime) -> sa.ColumnElement[bool]:
 
 
 def ask_again_of(connection: sa.Connection, store: str, person: str, but_not: str, now: datetime) -> None:
-    """Plan this person's orders again at once, all but one and those to which nothing has happened in our care."""
+    """Plan this person's orders again at once, all but one. What is of the past, and has no plans, stays so."""
     _ask_again(connection, store, sa.and_(orders.c.person == person, orders.c.id != but_not), now)
 
 
 def ask_again(connection: sa.Connection, store: str, ids: Collection[str], now: datetime) -> None:
-    """Plan these orders again at once, all but those to which nothing has happened in our care."""
+    """Plan these orders again at once. What is of the past, and has no plans, stays so."""
     _ask_again(connection, store, orders.c.id.in_(ids), now)
 
 
 def _ask_again(connection: sa.Connection, store: str, these: sa.ColumnElement[bool], now: datetime) -> None:
+    of_order = followups.c.store == orders.c.store, followups.c.order_id == orders.c.id
+    has_plans = sa.exists().where(*of_order, followups.c.state == sa.literal_column("'pending'"))
     chosen = sa.and_(
         orders.c.store == store,
         these,
-        orders.c.past.is_(False),
+        sa.or_(orders.c.past.is_(False), has_plans),
         _not_asked_by(now),
     )
     connection.execute(sa.update(orders).where(chosen).values(ask_at=now))

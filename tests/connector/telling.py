@@ -290,6 +290,8 @@ class Both:
     extra: str = ""
     """What else stands in the config."""
     templates: dict[tuple[str, str], str] = field(default_factory=dict)
+    before: Callable[[Life], None] = lambda life: None
+    """What happened before the store was looked after."""
     lives: list[Life] = field(default_factory=list)
 
     def begin(self, moment: str) -> None:
@@ -318,6 +320,7 @@ class Both:
             world.template(name, locale, text)
         life = Life(store, world)
         self.lives.append(life)
+        self.before(life)
         world.rules(self.rules)
         world.run()
         story(life)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,32 @@ def test_somebody_who_stays_away_is_asked_back_and_who_comes_back_in_time_is_not
         shop.until("07-25 12:00")
 
     assert [mail.partition(": ")[0] for mail in both.tell(story).mailed] == ["07-01 14:00 A", "07-20 14:00 C"]
+
+
+def test_what_waits_for_somebody_of_the_past_goes_on_when_another_order_of_theirs_changes(both: Both) -> None:
+    both.rules = """
+    - id: win-back
+      trigger: { customer.inactive: 10 days }
+      expires_after: 60 days
+      hold_while:
+        customer.orders_count: { at_least: 2 }
+      actions:
+        - send: "Come back, {{ order.number }}"
+    """
+
+    def bought(shop: Life) -> None:
+        for order in "AB":
+            order_id = shop.store.place(order, paid=True, email="noa@example.com", locale="en", items=[MUG])
+            shop.names[order_id] = order
+            shop.world.clock.now += timedelta(days=1)
+
+    def story(shop: Life) -> None:
+        shop.until("06-20 12:00")
+        shop.cancel("A")
+        shop.until("06-21 12:00")
+
+    both.before = bought
+    assert both.tell(story).mailed == ["06-20 12:00 B: Come back, B"]
 
 
 def test_nobody_has_touched_an_order_and_the_staff_is_told_again_until_somebody_does(both: Both) -> None:
