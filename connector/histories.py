@@ -15,10 +15,10 @@ from connector.shop import Shop
 from connector.store import followups, orders
 from rules.history import LATELY, History
 
-MOST_ORDERS = 500
+MOST_ORDERS = 200
 """So many of a person's orders are looked back on, the latest. Who has more is no person: a till, or a marketplace."""
 
-MOST_ASKED = 100
+MOST_ASKED = 20
 """So many of them, the latest, are planned again when another of theirs changes."""
 
 

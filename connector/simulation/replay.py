@@ -20,7 +20,7 @@ from msgspec import structs
 from adapters.model import Order
 from connector.actions import Broken, NotNow, Refused, known_actions
 from connector.counting import admit, longest, marks_of
-from connector.histories import records
+from connector.histories import MOST_ASKED, records
 from connector.ingest import ask_at
 from connector.judging import A_MOMENT, admitted, judge
 from connector.prepare import Judged, Made
@@ -34,7 +34,7 @@ from connector.store.suppressions import Listed
 from connector.wording import InWords
 from rules import breakers
 from rules.breakers import Excess, Load
-from rules.events import Event, Sight, dated, hear, observe
+from rules.events import Event, Journal, Sight, dated, hear, observe
 from rules.history import LATELY, NO_HISTORY, History
 from rules.past import Past, as_of, said_by
 from rules.planner import Active, Facts, concerns_the_past, plan
@@ -71,14 +71,26 @@ class Setup:
 
 
 @dataclass(slots=True)
+class Person:
+    """All orders of somebody in one store, awake; those to which nothing happens; and how the others were as they were
+    last asked for, with what that was told from.
+    """
+
+    lives: Sequence[Life]
+    quiet: Sequence[Order]
+    known: dict[int, tuple[Story, Journal, datetime, Order]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Replay:
-    """A replay under way: its orders, and whom something happens to at this beat."""
+    """A replay under way: its orders, to which of them something happens at this beat, and who was looked up in it."""
 
     setup: Setup
     shelf: Shelf
     acted: dict[tuple[str, str], deque[tuple[datetime, Step]]] = field(default_factory=lambda: defaultdict(deque))
     done: dict[tuple[str, str], Counter[date]] = field(default_factory=lambda: defaultdict(Counter))
     stirred: dict[int, Life] = field(default_factory=dict)
+    people: dict[tuple[str, str], Person] = field(default_factory=dict)
     rows: int = 0
 
 
@@ -105,6 +117,7 @@ def run(going: Replay, progress: Progress = lambda now: None) -> Iterator[Act]:
     while (beat := shelf.next_beat()) is not None and beat[0] <= going.setup.end:
         now, store = beat
         going.stirred = {life.number: life for life in shelf.wake(now, store)}
+        going.people.clear()
         yield from _beat(going, going.setup.shops[store], now)
         for life in shelf.awake():
             _sleep(going, life, now)
@@ -241,7 +254,8 @@ def _change(going: Replay, life: Life, values: Mapping[str, Any]) -> None:
 
 def _stir_others(going: Replay, life: Life, now: datetime) -> None:
     """What was planned or seen of this order may count for others of the same person."""
-    for other in _others(going, life):
+    by_age = sorted(_others(going, life), key=lambda each: each.moments[0], reverse=True)
+    for other in by_age[:MOST_ASKED]:
         other.ask_at = min(now, other.ask_at or now)
         going.stirred[other.number] = other
 
@@ -249,25 +263,42 @@ def _stir_others(going: Replay, life: Life, now: datetime) -> None:
 def _history(going: Replay, life: Life, now: datetime) -> History:
     """What else is known of the person by now."""
     others = _others(going, life)
-    seen = [dated(as_of(each.story.past, each.seen_at), each.journal) for each in others if each.seen_at is not None]
-    quiet = [decode(raw) for raw in going.shelf.left(life.story.store, life.story.person)]
+    person = _person(going, life)
+    seen = [_known(person, each, each.seen_at) for each in others if each.seen_at is not None]
     messages = [
         row.at
         for each in (life, *others)
         for row in each.rows.values()
         if row.state == "done" and row.at > now - LATELY and known_actions()[row.kind].spec.to_customer
     ]
-    found = records((*seen, *quiet), messages)
+    found = records((*seen, *person.quiet), messages)
     return History(tuple(found.orders), found.messages, found.older)
 
 
 def _others(going: Replay, life: Life) -> list[Life]:
     """The other orders of the same person, of those that were seen by now."""
-    shop, story = _shop(going, life), life.story
+    shop = _shop(going, life)
     if not shop.person_rules and not shop.looks_back:
         return []
-    same = going.shelf.of_person(story.store, story.person)
-    return [each for each in same if each is not life and each.seen_at is not None]
+    return [each for each in _person(going, life).lives if each is not life and each.seen_at is not None]
+
+
+def _person(going: Replay, life: Life) -> Person:
+    """Whose order this is. Whoever is awake stays so to the end of the beat, so they are looked up once in it."""
+    key = life.story.store, life.story.person
+    if key not in going.people:
+        quiet = [decode(raw) for raw in going.shelf.left(*key)]
+        going.people[key] = Person(going.shelf.of_person(*key), quiet)
+    return going.people[key]
+
+
+def _known(person: Person, life: Life, seen_at: datetime) -> Order:
+    """One of their orders as it was last seen."""
+    known = person.known.get(life.number)
+    if known is None or known[0] is not life.story or known[1] is not life.journal or known[2] != seen_at:
+        order = dated(as_of(life.story.past, seen_at), life.journal)
+        known = person.known[life.number] = (life.story, life.journal, seen_at, order)
+    return known[3]
 
 
 def _recorded(going: Replay, life: Life) -> list[Followup]:
