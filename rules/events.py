@@ -285,6 +285,14 @@ _LASTS: Mapping[str, Callable[[Order, Event], bool]] = {
 }
 """Whether an event of these kinds still counts."""
 
+ENDED = {
+    PARTLY_REFUNDED: "the refund is gone, or the whole order was refunded",
+    RETURN_REQUESTED: "the return was called off",
+    LATE: "the parcel has arrived, or has another date",
+    ABANDONED: "the checkout was completed",
+}
+"""What has happened when one counts no more."""
+
 
 def dated(order: Order, journal: Journal) -> Order:
     """The order, with when its refunds were first seen where the platform does not date them."""

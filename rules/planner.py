@@ -18,6 +18,7 @@ from rules.events import (
     ARRIVED,
     ASSUMED,
     BY_PARCELS,
+    ENDED,
     LATE,
     PARCEL,
     PARCEL_TRIGGERS,
@@ -183,6 +184,7 @@ class Plan:
 NOTHING = Plan()
 
 LONG_AGO = "before the store was looked after"
+NO_LONGER = "no longer holds"
 
 
 def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime) -> Plan:
@@ -202,6 +204,7 @@ def plan(facts: Facts, journal: Journal, rules: Sequence[Active], now: datetime)
     for active in rules:
         active = _as_begun(active, facts)
         if active.rule.concluded is None and _kind(active.rule) not in happened:
+            refused.update(_over(active.rule, facts))
             continue
         for verdict in _judge(active, facts, entries, now):
             if verdict.wanted is not None:
@@ -325,7 +328,8 @@ def _verdict(
     rule = active.rule
     subject, event, ask_at = _set_off(active, subject, facts, entries, now)
     progress = _progress(rule, subject, facts.deeds)
-    checks = [Check("trigger", rule.trigger, _told(event), event is not None)]
+    saw = NO_LONGER if event is None and (rule.id, subject.key) in _over(rule, facts) else _told(event)
+    checks = [Check("trigger", rule.trigger, saw, event is not None)]
     scene = _scene(facts, subject, entries, now)
     obstacle = _obstacle(active, subject, event, progress, facts)
     if obstacle is not None:
@@ -366,7 +370,7 @@ def _obstacle(
         where = "the checkout was completed, or deleted" if facts.order.draft else "the order is in the trash"
         return _Obstacle(where, (Check("order", "not in the trash", "in the trash", False),))
     if event is None:
-        return _Obstacle(f"{rule.trigger} has not happened")
+        return _Obstacle(_over(rule, facts).get((rule.id, subject.key), f"{rule.trigger} has not happened"))
     if not _is_in_reach(active, event, progress, facts.calendar):
         what = LONG_AGO if event.old else "before the rule was switched on"
         since = active.since.isoformat(timespec="seconds")
@@ -382,6 +386,13 @@ def _obstacle(
     if progress.waits_for is not None:
         return _Obstacle(f"waits until it is known what became of step '{progress.waits_for}'")
     return None
+
+
+def _over(rule: Rule, facts: Facts) -> dict[tuple[str, str], str]:
+    """Why the rule is not set off any more where it was, by (rule id, subject key): of triggers that may end."""
+    why = rule.concluded.kind.ended if rule.concluded is not None else ENDED.get(rule.trigger)
+    begun = [deed for deed in facts.deeds if deed.rule == rule.id and deed.order_id == facts.order.id] if why else ()
+    return {(deed.rule, deed.subject): f"{rule.trigger} {NO_LONGER}: {why}" for deed in begun}
 
 
 def _kind(rule: Rule) -> str:

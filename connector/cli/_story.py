@@ -137,7 +137,7 @@ def _rule(told: Told, story: Story, shop: Shop, now: datetime) -> Tree:
     tree = Tree(f"{verdict.rule.id}{name}{_about(told)}: {_summary(told, story, zone)}")
     for trigger in verdict.checks[:1]:
         when = MOMENT.search(str(trigger.saw))
-        happened = f"happened on {with_times(when[0], zone)}" if when is not None else "has not happened"
+        happened = f"happened on {with_times(when[0], zone)}" if when is not None else trigger.saw or "has not happened"
         tree.add(f"{mark(trigger.held)} {trigger.wanted} {happened}")
     is_finished = verdict.outcome == SETTLED
     for part in () if is_finished else told.conditions:

@@ -45,7 +45,8 @@ class TriggerKind:
     `read` makes of what stands behind the name its argument, whose `str()` reads as people write it, or raises
     ValueError with a sentence for them. It gets None where nothing does. `conclude` gets that argument. `once_per` is
     what the rule acts once for, unless it says. A trigger that `looks_back` needs the person's other orders; one that
-    comes `by_time` may happen to an order of the past; one that `comes_round` happens to it again and again.
+    comes `by_time` may happen to an order of the past; one that `comes_round` happens to it again and again. `ended`
+    says what has happened when it no longer holds.
     """
 
     name: str
@@ -57,6 +58,7 @@ class TriggerKind:
     looks_back: bool = False
     by_time: bool = False
     comes_round: bool = False
+    ended: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,4 +12,11 @@ def _conclude(_: None, about: About) -> Concluded:
     return nth_purchase(1, NAME, about)
 
 
-TRIGGER = TriggerKind(NAME, nothing, _conclude, once_per="customer", looks_back=True)
+TRIGGER = TriggerKind(
+    NAME,
+    nothing,
+    _conclude,
+    once_per="customer",
+    looks_back=True,
+    ended="this order was called off, or an earlier one counts",
+)

@@ -24,4 +24,12 @@ def _conclude(span: Duration, about: About) -> Concluded:
     return Concluded(None, at) if at > about.now else Concluded(Event(NAME, at, PLATFORM))
 
 
-TRIGGER = TriggerKind(NAME, _read, _conclude, example="90 days", looks_back=True, by_time=True)
+TRIGGER = TriggerKind(
+    NAME,
+    _read,
+    _conclude,
+    example="90 days",
+    looks_back=True,
+    by_time=True,
+    ended="they have come back, or the order was called off",
+)

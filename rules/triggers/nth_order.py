@@ -27,4 +27,12 @@ def nth_purchase(number: int, name: str, about: About) -> Concluded:
     return Concluded(bought(name, about.entries))
 
 
-TRIGGER = TriggerKind(NAME, _read, _conclude, example=3, once_per="customer", looks_back=True)
+TRIGGER = TriggerKind(
+    NAME,
+    _read,
+    _conclude,
+    example=3,
+    once_per="customer",
+    looks_back=True,
+    ended="an order was called off, or an earlier one counts",
+)

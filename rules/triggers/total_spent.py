@@ -32,4 +32,12 @@ def _conclude(amount: Decimal, about: About) -> Concluded:
     return Concluded(bought(NAME, about.entries))
 
 
-TRIGGER = TriggerKind(NAME, _read, _conclude, example=500, once_per="customer", looks_back=True)
+TRIGGER = TriggerKind(
+    NAME,
+    _read,
+    _conclude,
+    example=500,
+    once_per="customer",
+    looks_back=True,
+    ended="something was called off or given back",
+)

@@ -29,4 +29,4 @@ def _conclude(span: Duration, about: About) -> Concluded:
     return Concluded(None, at) if at > about.now else Concluded(Event(NAME, at, PLATFORM))
 
 
-TRIGGER = TriggerKind(NAME, _read, _conclude, example="4 hours", by_time=True)
+TRIGGER = TriggerKind(NAME, _read, _conclude, example="4 hours", by_time=True, ended="somebody has seen to the order")

@@ -186,6 +186,9 @@ def test_nobody_has_touched_an_order_and_the_staff_is_told_again_until_somebody_
         shop.until("06-05 10:00")
 
     assert both.tell(story).told == ["Order A waits", "Order C waits", "Order A still waits"]
+    for life in both.lives:
+        (reason,) = set(life.world.reasons("skipped"))
+        assert reason == "order.unhandled: 4 hours no longer holds: somebody has seen to the order"
 
 
 def test_every_monday_the_staff_hears_of_what_is_stuck(both: Both) -> None:

@@ -674,7 +674,11 @@ def test_a_parcel_that_arrives_or_is_expected_later_is_late_no_more() -> None:
     for news in ({"delivered_at": NOW + hours(1)}, {"estimated_delivery_at": NOW + days(2)}):
         seen = order(shipments=(msgspec.structs.replace(coming, **news),))
         its_journal = observe(seen, journal, Sight(NOW + hours(2), Ladders(), CALENDAR))
-        assert planned(late, seen, its_journal, now=NOW + hours(2)).wanted == ()
+        begun = (deed("pending", subject="shipment:7:p1"),)
+        found = planned(late, seen, its_journal, deeds=begun, now=NOW + hours(2))
+        assert found.wanted == ()
+        over = "shipment.late no longer holds: the parcel has arrived, or has another date"
+        assert found.refused == {("r", "shipment:7:p1"): over}
 
 
 def test_where_no_carrier_tells_the_orders_delivery_is_its_parcels_arrival() -> None:
