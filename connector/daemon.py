@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
-from queue import SimpleQueue
+from socket import socketpair
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -24,6 +24,8 @@ from connector.store import stores
 
 log = structlog.get_logger()
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 BEAT_EVERY = timedelta(minutes=1)
 """How often a heartbeat is due while all is well."""
 
@@ -37,24 +39,47 @@ def run_daemon(clients: Sequence[Client], reload: Reload, metrics: Metrics | Non
     `metrics` are those that the clients' adapters count in already, if they do.
     """
     metrics = metrics or Metrics()
-    signals: SimpleQueue[int] = SimpleQueue()  # of all that can wake us, only this is safe within a signal's handler
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda caught, _: signals.put(caught))
-    while True:
-        halt = threading.Event()
-        wards = wards_of(clients)
-        with _shown(clients, metrics, wards):
-            scheduler = _start(clients, wards, halt, metrics)
-            caught = signals.get()
-            log.info("signal", name=signal.Signals(caught).name)
-            halt.set()
-            scheduler.shutdown(wait=True)
-        if caught != signal.SIGHUP:
-            break
-        clients = _exchange(clients, reload)
-    for client in clients:
-        client.close()
+    with caught_signals() as next_signal:
+        while True:
+            halt = threading.Event()
+            wards = wards_of(clients)
+            with _shown(clients, metrics, wards):
+                scheduler = _start(clients, wards, halt, metrics)
+                caught = next_signal()
+                log.info("signal", name=caught.name)
+                halt.set()
+                scheduler.shutdown(wait=True)
+            if caught != signal.SIGHUP:
+                break
+            clients = _exchange(clients, reload)
+        for client in clients:
+            client.close()
     log.info("stopped")
+
+
+@contextmanager
+def caught_signals() -> Iterator[Callable[[], signal.Signals]]:
+    """Catches our signals meanwhile; what it gives waits for the next one, which may have come already.
+
+    They come through a socket, as CPython's signal handlers wait for a main thread that may just be falling asleep.
+    """
+    receiver, sender = socketpair()
+    with receiver, sender:
+        sender.setblocking(False)
+        former_socket = signal.set_wakeup_fd(sender.fileno())
+        former = {number: signal.signal(number, lambda caught, frame: None) for number in SIGNALS}
+
+        def next_signal() -> signal.Signals:
+            while (caught := receiver.recv(1)[0]) not in SIGNALS:
+                continue
+            return signal.Signals(caught)
+
+        try:
+            yield next_signal
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(former_socket)
 
 
 def _exchange(clients: Sequence[Client], reload: Reload) -> Sequence[Client]:

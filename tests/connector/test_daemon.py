@@ -15,7 +15,7 @@ import pytest
 
 from adapters.sandbox.server import Request
 from adapters.sandbox.woocommerce import WooSandbox
-from connector.daemon import is_time_to_poll
+from connector.daemon import caught_signals, is_time_to_poll
 from connector.store.database import locked
 from connector.store.errors import Locked
 from tests.conftest import World, is_write
@@ -215,3 +215,19 @@ def test_a_poll_comes_at_its_own_beat_though_the_last_one_took_a_moment(seconds:
     polled_at = beat + timedelta(seconds=0.8)
     assert is_time_to_poll(timedelta(minutes=2), polled_at, beat + timedelta(seconds=seconds)) is polls
     assert is_time_to_poll(timedelta(seconds=10), polled_at, beat + timedelta(seconds=10))
+
+
+def test_a_signal_wakes_it_whichever_thread_it_finds() -> None:
+    idle, asleep = threading.Event(), threading.Thread(target=lambda: idle.wait(LONG))
+    asleep.start()
+    assert asleep.ident is not None
+    rescue = threading.Timer(LONG, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGHUP))
+    with caught_signals() as next_signal:
+        rescue.start()
+        try:
+            threading.Timer(0.1, lambda: signal.pthread_kill(asleep.ident or 0, signal.SIGTERM)).start()
+            assert next_signal() is signal.SIGTERM
+        finally:
+            rescue.cancel()
+            idle.set()
+            asleep.join()

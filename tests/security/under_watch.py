@@ -43,9 +43,11 @@ def look(port: str) -> int:
     """The daemon, stopped as soon as it has shown its pages."""
 
     def show() -> None:
-        pages = [_page(f"http://127.0.0.1:{port}/{name}") for name in ("healthz", "metrics")]
-        sys.stdout.write("\n".join(pages) + "\n")
-        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            pages = [_page(f"http://127.0.0.1:{port}/{name}") for name in ("healthz", "metrics")]
+            sys.stdout.write("\n".join(pages) + "\n")
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=show, daemon=True).start()
     return run(["run"])

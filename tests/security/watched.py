@@ -83,7 +83,11 @@ class Watched:
         while "under_watch" not in (arguments := Path(f"/proc/{process.pid}/cmdline").read_text()):
             continue  # it has not begun yet
         self.arguments.append(arguments)
-        out, err = process.communicate("".join(json.dumps(each) + "\n" for each in commands), timeout=300)
+        try:
+            out, err = process.communicate("".join(json.dumps(each) + "\n" for each in commands), timeout=300)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
         assert process.returncode == 0, err
         self.said.append(err)
         self.results.append(out)
