@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
 from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -204,7 +205,7 @@ class Http:
     def _request(self, method: str, path: str, params: Params, signed: bool, body: _Body | None) -> Answer:
         # An empty parameter breaks WooCommerce's signatures, and means nothing to anyone.
         query = urlencode({name: value for name, value in params.items() if value != ""}, quote_via=quote)
-        url = f"{self._url}{path}?{query}" if query else self._url + path
+        url = f"{self._base}{path}?{query}" if query else self._base + path
         headers = {"Content-Type": body.kind} if body is not None else {}
         prepared = self._prepared(method, url, headers, body, self._auth if signed else None)
         with self._session.send(prepared, timeout=self._timeout, allow_redirects=False, **self._route) as response:
@@ -222,7 +223,7 @@ class Http:
         # Compressed, the offset would count other bytes than the lines do.
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
         try:
-            prepared = self._prepared("GET", url, headers)
+            prepared = self._prepared("GET", _escaped(url), headers)
             route = self._session.merge_environment_settings(url, {}, True, None, None)
             response = self._session.send(prepared, timeout=self._timeout, allow_redirects=False, **route)
         except RequestException as error:
@@ -235,8 +236,19 @@ class Http:
     def _prepared(
         self, method: str, url: str, headers: Mapping[str, str], body: _Body | None = None, auth: Auth | None = None
     ) -> requests.PreparedRequest:
-        """A request as it goes out. All that the session would add are cookies, and a password from ~/.netrc."""
-        return requests.Request(method, url, {**self._session.headers, **headers}, data=body, auth=auth).prepare()
+        """A request as it goes out. All that the session would add are cookies, a password from ~/.netrc, and another
+        look at a URL that needs no escaping any more.
+        """
+        prepared = requests.PreparedRequest()
+        prepared.method, prepared.url = method, url
+        prepared.prepare_headers({**self._session.headers, **headers})
+        prepared.prepare_body(body, None)
+        return auth(prepared) if auth is not None else prepared
+
+    @cached_property
+    def _base(self) -> str:
+        """The store's URL, escaped. Raises requests' InvalidURL."""
+        return _escaped(self._url).removesuffix("/")
 
     def _note_skew(self, date: str | None) -> None:
         told = http_date(date)
@@ -337,6 +349,11 @@ def _session(url: str) -> requests.Session:
     # Plain http goes to this very machine: a proxy has no business in between.
     session.trust_env = not url.startswith("http:")
     return session
+
+
+def _escaped(url: str) -> str:
+    """A URL as it goes over the wire: a host name in other letters has another spelling there."""
+    return str(requests.Request("GET", url).prepare().url)
 
 
 def _bounded(response: requests.Response) -> Iterator[bytes]:

@@ -28,7 +28,7 @@ from adapters.errors import (
     Unavailable,
     UnknownOutcome,
 )
-from adapters.http import LARGEST_ANSWER, READ_TRIES, Http
+from adapters.http import LARGEST_ANSWER, READ_TRIES, Http, Misconfigured
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 URL = "https://shop.example.com"
@@ -102,6 +102,17 @@ def test_a_read_gives_the_body_and_leaves_out_empty_parameters() -> None:
     answer = connection().read("/orders", {"per_page": 1, "exclude": ""})
     assert (answer.status, answer.body) == (200, b"[]")
     assert "exclude" not in str(responses.calls[0].request.url)
+
+
+@responses.activate
+def test_a_shop_may_have_its_address_in_its_own_letters() -> None:
+    responses.get("https://xn--mnchen-3ya.example.com/l%C3%A4den/orders", body=b"[]")
+    assert connection("https://münchen.example.com/läden").read("/orders").body == b"[]"
+
+
+def test_an_address_that_is_none_is_said_to_be_wrong() -> None:
+    with pytest.raises(Misconfigured, match="Check the store's `url`"):
+        connection("https://a b.example.com").read("/orders")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 408])
