@@ -17,6 +17,7 @@ from connector.runner import run_due
 from connector.shop import Shop
 from connector.store import stores
 from connector.store.errors import in_words
+from connector.store.stores import StoreState
 from connector.tally import Tally, Told, nobody
 from connector.waiting import delay_after
 
@@ -39,6 +40,7 @@ class Report:
 def run_cycle(
     shop: Shop,
     stop: threading.Event,
+    state: StoreState | None = None,
     *,
     polling: bool = True,
     accept_store: bool = False,
@@ -47,14 +49,15 @@ def run_cycle(
 ) -> Report:
     """Poll (unless told not to) and do what is due. The store's errors end up in the report, and its state.
 
-    `told` is told what becomes of actions, as it happens.
+    `state` is the store's, where it was read just now. `told` is told what becomes of actions, as it happens.
     """
     report = Report(shop.id, tally=Tally(told=told))
     polled = Polled()
     try:
         something_to_do = True
         if polling:
-            something_to_do = poll(shop, polled, accept_store=accept_store, progress=progress, stop=stop)
+            state = state or _state(shop)
+            something_to_do = poll(shop, state, polled, accept_store=accept_store, progress=progress, stop=stop)
         if something_to_do and not stop.is_set():
             run_due(shop, polled, report.tally, stop)
         if not stop.is_set():
@@ -75,6 +78,11 @@ def run_cycle(
     report.tally.count("planned", polled.planned)
     count_skipped(report.tally, polled.skipped)
     return report
+
+
+def _state(shop: Shop) -> StoreState:
+    with shop.database.read() as connection:
+        return stores.load(connection, shop.id)
 
 
 def _record_recovery(shop: Shop) -> None:

@@ -12,6 +12,7 @@ from socket import socketpair
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import DBAPIError
 
 from connector.cycle import run_cycle
 from connector.health import Ward, wards_of
@@ -21,6 +22,7 @@ from connector.opening import Client
 from connector.serving import serving
 from connector.shop import pace_of
 from connector.store import stores
+from connector.store.errors import in_words
 
 log = structlog.get_logger()
 
@@ -142,13 +144,16 @@ def _tend(ward: Ward, halt: threading.Event, metrics: Metrics) -> None:
     """Do for a store what its time has come for: poll, act, or leave it alone for a while."""
     shop = ward.shop
     now = shop.clock()
-    with shop.database.read() as connection:
-        state = stores.load(connection, shop.id)
+    try:
+        with shop.database.read() as connection:
+            state = stores.load(connection, shop.id)
+    except DBAPIError as error:
+        log.error("the state cannot be read", store=shop.id, reason=in_words(error))  # noqa: TRY400  the disk is at fault
+        return
     if state.retry_at is not None and now < state.retry_at:
         return
-    polling = is_time_to_poll(shop.config.poll_every, state.polled_at, now)
-    told = metrics.told(*ward.names)
-    report = run_cycle(shop, halt, polling=polling or state.error is not None, told=told)
+    polling = is_time_to_poll(shop.config.poll_every, state.polled_at, now) or state.error is not None
+    report = run_cycle(shop, halt, state, polling=polling, told=metrics.told(*ward.names))
     tally = report.tally
     if report.changed or tally.done or tally.skipped or tally.held or tally.failed:
         counts = {"done": tally.done, "skipped": tally.skipped, "held": tally.held, "failed": tally.failed}

@@ -69,19 +69,19 @@ class Polled:
 
 def poll(
     shop: Shop,
+    state: StoreState,
     polled: Polled,
     *,
     accept_store: bool = False,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
 ) -> bool:
-    """Bring the state up to date with the store, and count in `polled` what that brought.
+    """Bring the state (of which `state` is the store's row) up to date with the store, and count in `polled` what that
+    brought.
 
     Returns whether anything is there to be done; not before the whole poll is through, so never if it was stopped.
     Raises the adapter's errors; what was stored by then stays. `stop` ends it after the page in hand.
     """
-    with shop.database.read() as connection:
-        state = stores.load(connection, shop.id)
     polled.was_in_trouble = state.error is not None
     sweeping = state.swept_at is None or shop.clock() - state.swept_at >= shop.config.sweep_every
     if sweeping or _may_be_another(shop, state):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -156,6 +157,17 @@ def test_what_is_wrong_on_disk_leaves_the_old_rules_in_force(hasty: tuple[World,
         order = world.store.add_order()
         until(lambda: len(world.notes(order)) == 2, world.store)
         assert world.notes(order) == ["Hello", "And welcome"]
+
+
+def test_a_state_that_cannot_be_read_is_waited_for(hasty: tuple[World, float]) -> None:
+    world, base = hasty
+    with daemon(world, base) as running, closing(sqlite3.connect(world.folder / "aftersale.db", timeout=LONG)) as state:
+        state.execute("ALTER TABLE stores RENAME TO away")
+        running.wait_for("the state cannot be read")
+        state.execute("ALTER TABLE away RENAME TO stores")
+        order = world.store.add_order()
+        until(lambda: len(world.notes(order)) == 2, world.store)
+    assert not any("Traceback" in line for line in running.lines)
 
 
 def test_it_has_a_heartbeat_for_as_long_as_all_is_well(hasty: tuple[World, float]) -> None:
