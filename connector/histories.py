@@ -37,7 +37,7 @@ class Records(NamedTuple):
 
     def to_ask(self, order_id: str) -> list[str]:
         """The orders that may be concerned when this one changes."""
-        return [each.id for each in self.orders[: MOST_ASKED + 1] if each.id != order_id]
+        return [each.id for each in self.orders if each.id != order_id][:MOST_ASKED]
 
 
 def history_of(connection: sa.Connection, shop: Shop, order_id: str, person: str, now: datetime) -> History:

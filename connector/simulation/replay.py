@@ -167,7 +167,7 @@ def _beat(going: Replay, shop: Shop, now: datetime) -> Iterator[Act]:
             if life.seen_at is None or any(life.seen_at < at <= now for at in life.moments):
                 _plan(going, life, _look(going, life, now), shop.rules, now)
                 if shop.looks_back:
-                    _stir_others(going, life, now)
+                    _stir(going, _latest(_others(going, life)), now)
     for life in list(going.stirred.values()):
         if life.ask_at is not None and life.ask_at <= now and life.seen_at is not None:
             order = as_of(life.story.past, life.seen_at)
@@ -234,7 +234,7 @@ def _plan(going: Replay, life: Life, order: Order, rules: Sequence[Active], now:
     for values in (*changes.moved, *changes.skipped):
         _change(going, life, values)
     if any(life.rows[row["id"]].rule in shop.person_rules for row in changes.skipped if row["id"] in life.rows):
-        _stir_others(going, life, now)
+        _stir(going, _others(going, life), now)
 
 
 _UNSET: Mapping[str, Any] = dict.fromkeys(Followup.__dataclass_fields__)
@@ -252,12 +252,15 @@ def _change(going: Replay, life: Life, values: Mapping[str, Any]) -> None:
     life.rows[number] = replace(owner.rows.pop(number), **values)
 
 
-def _stir_others(going: Replay, life: Life, now: datetime) -> None:
-    """What was planned or seen of this order may count for others of the same person."""
-    by_age = sorted(_others(going, life), key=lambda each: each.moments[0], reverse=True)
-    for other in by_age[:MOST_ASKED]:
+def _stir(going: Replay, others: Iterable[Life], now: datetime) -> None:
+    """What was planned or seen of an order counts for these others of the same person: they are planned again."""
+    for other in others:
         other.ask_at = min(now, other.ask_at or now)
         going.stirred[other.number] = other
+
+
+def _latest(lives: Iterable[Life]) -> list[Life]:
+    return sorted(lives, key=lambda each: each.moments[0], reverse=True)[:MOST_ASKED]
 
 
 def _history(going: Replay, life: Life, now: datetime) -> History:
