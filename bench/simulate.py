@@ -28,8 +28,9 @@ from connector.simulation.outcome import simulate
 from connector.simulation.shelf import Story
 from connector.store import orders
 from rules.events import Journal, Sight, observe
+from rules.facts import Active, Facts
 from rules.past import as_of, past_of
-from rules.planner import Active, Facts, plan
+from rules.planner import plan
 
 ORDERS, RULES, DAYS = 20_000, 20, 30
 START = datetime(2026, 5, 1, tzinfo=UTC)

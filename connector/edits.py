@@ -18,7 +18,7 @@ from connector.shop import Shop
 from connector.store import followups, orders, stores, versions
 from connector.store.followups import Followup
 from connector.store.stores import RuleState
-from rules.planner import Active
+from rules.facts import Active
 from rules.rule import Action, Rule
 from rules.schema import Mark, marked
 

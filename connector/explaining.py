@@ -26,8 +26,9 @@ from connector.store.orders import Known
 from connector.store.stores import Pause, StoreState
 from rules.conditions import Part
 from rules.events import Journal, Sight, assumed_delivery, next_lateness, observe
+from rules.facts import Active, Facts
 from rules.past import said_by
-from rules.planner import Active, Facts, Verdict, Wanted, cooling_down, explain, scene_of
+from rules.planner import Verdict, Wanted, cooling_down, explain, scene_of
 from rules.protection import Ledger, Outgoing, allowed, is_sabbath
 from rules.rule import Action
 from rules.timing import next_open

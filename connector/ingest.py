@@ -28,8 +28,9 @@ from connector.store.followups import Followup
 from connector.store.orders import Erased, Known
 from connector.tally import Tally
 from rules.events import ASSUMED, Journal, Sight, dated, hear, latest, observe
+from rules.facts import Facts
 from rules.journey import is_under_way
-from rules.planner import Facts, Plan, plan
+from rules.planner import Plan, plan
 
 log = structlog.get_logger()
 

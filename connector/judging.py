@@ -17,8 +17,9 @@ from connector.store.followups import Followup
 from connector.store.orders import Known
 from connector.store.suppressions import Listed
 from connector.wording import InWords, written_out
+from rules.facts import Facts
 from rules.history import History
-from rules.planner import Facts, Wanted, cooling_down, plan
+from rules.planner import Wanted, cooling_down, plan
 from rules.protection import good_time_of, is_sabbath
 from rules.timing import next_open
 

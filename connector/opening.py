@@ -28,7 +28,7 @@ from connector.store.errors import StateError
 from connector.store.stores import RuleState
 from connector.store.versions import Version
 from connector.versions import drop_what_nobody_goes_by, earlier_versions
-from rules.planner import Active
+from rules.facts import Active
 from rules.rule import Rule
 
 log = structlog.get_logger()

@@ -22,8 +22,9 @@ from connector.store.followups import Followup
 from connector.store.suppressions import Listed
 from connector.wording import InWords, Wording, context_of, coupon_of
 from rules.events import Journal
+from rules.facts import Facts, Subject
 from rules.locales import wanted_locales
-from rules.planner import Facts, Subject, Wanted
+from rules.planner import Wanted
 from rules.template_language import GivenCoupon
 from rules.templates import Context, RenderError
 from rules.timing import after

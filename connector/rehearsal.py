@@ -18,11 +18,12 @@ from connector.config import StoreConfig
 from connector.unsubscribing import NOBODY, link_for
 from connector.wording import Wording, context_of, coupon_of
 from rules.events import Journal
+from rules.facts import Facts, Subject
 from rules.inputs import told
 from rules.locales import choose_locale, wanted_locales
-from rules.planner import Facts, Subject, subjects
 from rules.rule import Action, Rule, Step
 from rules.sample import SAMPLE_COUPON, sample
+from rules.subjects import subjects
 from rules.template_language import GivenCoupon, Store
 from rules.templates import Context
 from rules.timing import after

@@ -15,8 +15,8 @@ from connector.lines import Circuit, Line
 from connector.staff import Staff
 from connector.store.database import Database
 from rules.events import Ladders
+from rules.facts import Active
 from rules.looking import looks_at, looks_back
-from rules.planner import Active
 from rules.protection import Protection
 from rules.timing import Calendar
 

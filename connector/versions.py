@@ -13,7 +13,7 @@ from connector.loading import Loaded, recall
 from connector.store import versions
 from connector.store.errors import StateError
 from connector.store.versions import Version
-from rules.planner import Active
+from rules.facts import Active
 from rules.rule import Rule
 
 

@@ -15,10 +15,11 @@ from adapters.channels.base import Message
 from connector.actions import Prepared, Refused
 from connector.config import StoreConfig
 from rules.events import Journal
+from rules.facts import Facts, Subject
 from rules.inputs import Given, told
 from rules.layout import Brand
 from rules.messages import Rendered, render_template, render_words
-from rules.planner import Facts, Subject, scene_of
+from rules.planner import scene_of
 from rules.template_language import GivenCoupon, Store
 from rules.templates import Context, render_text
 

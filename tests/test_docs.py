@@ -41,10 +41,10 @@ from connector.texts import known_presets, shipped_presets
 from rules.conditions import OPERATORS
 from rules.document import Problem
 from rules.events import TRIGGERS, Ladders, Rung
+from rules.facts import State
 from rules.fields import FIELDS
 from rules.inputs import INPUT_KINDS
 from rules.letter import FrontMatter
-from rules.planner import State
 from rules.preset import BESIDE, InputSpec, PresetFile, read_preset
 from rules.rule import OncePer
 from rules.schema import RuleFile, RuleSpec, StepSpec

@@ -308,7 +308,7 @@ MUTANTS = (
     ),
     Mutant(
         "a schedule that comes round again is kept as if it had not",
-        "rules/planner.py",
+        "rules/setting_off.py",
         "occurrence:{facts.order.id}:{event.at:%Y-%m-%dT%H:%MZ}",
         "occurrence:{facts.order.id}",
         (f"{PEOPLE}::test_every_monday_the_staff_hears_of_what_is_stuck", CUSTOMERS),

@@ -33,7 +33,7 @@ from connector.shop import Shop
 from connector.store import orders, stores
 from connector.store.database import Database
 from rules.conditions import Check
-from rules.planner import Active
+from rules.facts import Active
 
 
 def explain(

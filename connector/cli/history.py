@@ -20,7 +20,7 @@ from connector.cli._rows import Found, outdated_versions, rows_json, rows_table
 from connector.cli._screen import console, print_json
 from connector.cli._state import state_of, with_state
 from connector.store import followups
-from rules.planner import State
+from rules.facts import State
 
 SHOWN = 50
 PAST: tuple[State, ...] = ("done", "skipped", "held", "failed", "unknown")

@@ -28,7 +28,7 @@ from connector.shop import Clock, Shop
 from connector.staff import Staff
 from connector.store import followups
 from connector.store.followups import Followup
-from rules.planner import State
+from rules.facts import State
 
 ZONE = ZoneInfo("Asia/Jerusalem")
 OPENS = datetime(2026, 1, 1, tzinfo=UTC)

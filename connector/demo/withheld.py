@@ -11,8 +11,10 @@ from msgspec import Struct
 from connector.demo.play import Part
 from connector.store import followups, orders
 from connector.store.followups import HOLD_WHILE, Followup
-from rules.planner import Facts, Subject, Verdict, explain, scene_of, subjects
+from rules.facts import Facts, Subject
+from rules.planner import Verdict, explain, scene_of
 from rules.rule import Step
+from rules.subjects import subjects
 from rules.timing import Calendar, Window
 from rules.waits import over_at
 

@@ -17,7 +17,8 @@ from connector.report.frame import Frame, is_real
 from connector.report.statistics import Interval, difference_of_shares, quantile, share
 from connector.store.by_person import Past, Person
 from rules.events import ARRIVED, JOURNEY, PARCEL, Event, Journal
-from rules.planner import Facts, entries_of
+from rules.facts import Facts
+from rules.subjects import entries_of
 
 ENOUGH = 20
 """Parcels; of fewer it is not said how often they are late or fail."""

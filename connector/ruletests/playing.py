@@ -26,7 +26,8 @@ from connector.store.followups import Followup
 from connector.store.orders import encode
 from connector.wording import written_out
 from rules.events import Journal, Sight, observe
-from rules.planner import Active, Facts, explain
+from rules.facts import Active, Facts
+from rules.planner import explain
 from rules.timing import LONGEST_DAYS
 
 SECRET = bytes(16)

@@ -35,9 +35,10 @@ from connector.wording import InWords
 from rules import breakers
 from rules.breakers import Excess, Load
 from rules.events import Event, Journal, Sight, dated, hear, observe
+from rules.facts import Active, Facts
 from rules.history import LATELY, NO_HISTORY, History
 from rules.past import Past, as_of, said_by
-from rules.planner import Active, Facts, concerns_the_past, plan
+from rules.planner import concerns_the_past, plan
 from rules.protection import Outgoing, Sent
 
 Step = tuple[str, str, str]

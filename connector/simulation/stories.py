@@ -24,7 +24,7 @@ from connector.staff import Staff
 from connector.store import orders, stores, suppressions
 from connector.store.database import Database, secret_of
 from connector.store.suppressions import Listed, Suppression
-from rules.planner import Active
+from rules.facts import Active
 from rules.rule import Rule
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from connector.store.tables import Utc, followups, orders
-from rules.planner import Deed, State
+from rules.facts import Deed, State
 
 HOLDOUT = "holdout"
 """What a row is `held_for` whose person gets nothing of the rule, for comparison."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from rules.events import Entries, Event
-    from rules.planner import Facts
+    from rules.facts import Facts
     from rules.rule import OncePer
 
 

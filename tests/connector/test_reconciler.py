@@ -21,7 +21,8 @@ from connector.reconciler import Changes, reconcile
 from connector.store.followups import Followup
 from rules.conditions import compile_conditions, compile_stop_if
 from rules.events import Journal, Ladders, Sight, observe, parse_rung
-from rules.planner import Active, Facts, Plan, State, plan
+from rules.facts import Active, Facts, State
+from rules.planner import Plan, plan
 from rules.rule import Action, Rule, Step
 from rules.timing import Calendar, parse_duration, parse_window
 

@@ -15,8 +15,10 @@ from pydantic import BaseModel
 from adapters.model import NOTHING_SAID, Customer, LineItem, Milestone, Money, Order, Refund, Shipment
 from rules.conditions import compile_conditions, compile_stop_if
 from rules.events import Event, Journal, Ladders, Sight, observe, parse_rung
-from rules.planner import Active, Deed, Facts, Plan, Verdict, Wanted, cooling_down, explain, plan, scene_of, subjects
+from rules.facts import Active, Deed, Facts
+from rules.planner import Plan, Verdict, Wanted, cooling_down, explain, plan, scene_of
 from rules.rule import Action, Rule, Step
+from rules.subjects import subjects
 from rules.timing import Calendar, Duration, parse_duration, parse_window
 from rules.waits import DaysBefore, PerUnit, StepWait, Until
 

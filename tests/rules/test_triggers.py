@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from adapters.model import Customer, LineItem, Money, Order, Refund, Return, Shipment
 from rules.events import Journal, Ladders, Sight, observe
+from rules.facts import Active, Deed, Facts
 from rules.history import History, has_open_problem, is_purchase, with_history
 from rules.loader import load_rules
-from rules.planner import Active, Deed, Facts, Plan, explain, plan
+from rules.planner import Plan, explain, plan
 from rules.rule import Rule
 from rules.schema import ActionSpec, Text
 from rules.timing import Calendar, after, parse_duration

@@ -13,7 +13,8 @@ from adapters.model import Order
 from connector.reconciler import reconcile
 from connector.store.followups import Followup
 from rules.events import Sight, observe
-from rules.planner import Active, Facts, State, explain, plan
+from rules.facts import Active, Facts, State
+from rules.planner import explain, plan
 from rules.rule import Rule
 from tests.connector.test_reconciler import (
     CALENDAR,
