@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from connector.loading import Loaded, load
-from connector.opening import open_client
+from connector.opening import open_client, spare_collector
 from connector.shop import Shop
 
 CONFIG = """
@@ -67,6 +67,7 @@ def shop_on(url: str, rules: int = 20, keys: str = WOOCOMMERCE, more: str = "") 
         loaded = load(file, {})
         assert isinstance(loaded, Loaded), loaded
         client = open_client(loaded, now)
+        spare_collector()
         try:
             yield client.shops[0]
         finally:

@@ -18,7 +18,7 @@ from connector.cycle import run_cycle
 from connector.health import Ward, wards_of
 from connector.heartbeat import beat_if_well
 from connector.metrics import Metrics
-from connector.opening import Client
+from connector.opening import Client, spare_collector
 from connector.serving import serving
 from connector.shop import pace_of
 from connector.store import stores
@@ -43,6 +43,7 @@ def run_daemon(clients: Sequence[Client], reload: Reload, metrics: Metrics | Non
     metrics = metrics or Metrics()
     with caught_signals() as next_signal:
         while True:
+            spare_collector()
             halt = threading.Event()
             wards = wards_of(clients)
             with _shown(clients, metrics, wards):

@@ -93,9 +93,14 @@ def open_client(
         if in_force is not loaded:
             _tell_that_an_edit_waits(database, loaded, staff)
         undo.pop_all()
-    gc.collect()
-    gc.freeze()  # all this lives as long as the process: the collector need not look at it again with every page
     return Client(in_force, database, shops, mode, lines, awaits_approval=in_force is not loaded)
+
+
+def spare_collector() -> None:
+    """What is open now stays so for long: the collector need not look at it with every page. What was closed goes."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _tell_that_an_edit_waits(database: Database, loaded: Loaded, staff: Staff) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from adapters.sandbox.server import Request
 from adapters.sandbox.woocommerce import WooSandbox
 from connector.daemon import caught_signals, is_time_to_poll
+from connector.opening import spare_collector
 from connector.store.database import locked
 from connector.store.errors import Locked
 from tests.conftest import World, is_write
@@ -184,6 +186,16 @@ def test_it_has_a_heartbeat_for_as_long_as_all_is_well(hasty: tuple[World, float
             assert len(monitor.beats) <= silent_since + 1  # one may have been on its way
             world.store.start()
             assert monitor.wait_for(silent_since + 3, LONG)
+
+
+def test_what_was_open_before_it_read_its_rules_anew_goes(world: World) -> None:
+    kept = []
+    for _ in range(4):
+        world.rules(RULES)
+        spare_collector()
+        kept.append(gc.get_freeze_count())
+    gc.unfreeze()
+    assert kept[-1] - kept[1] < 500
 
 
 def test_a_second_run_on_the_same_state_is_turned_away(tmp_path: Path) -> None:
