@@ -38,7 +38,9 @@ def main() -> int:
     begun = time.monotonic()
     done: list[Done] = []
     # A process a job: what one leaves behind (time, threads, limits) is not the next one's.
-    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["torture.jobs"])
+    with ProcessPoolExecutor(options.jobs, processes, max_tasks_per_child=1) as pool:
         for future in as_completed([pool.submit(perform, job) for job in jobs]):
             done.append(future.result())
             _tell(done[-1])
