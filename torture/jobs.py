@@ -66,14 +66,14 @@ def every(scale: float = 1.0) -> list[Job]:
     """All jobs, the long ones first. `scale` shrinks what is done in numbers."""
     return [
         *_overload(scale),
-        *_crashes(scale),
+        Job("bad input", "tests/security", bad_inputs),
         *_crashes_of_messages(scale),
         *_customers(scale),
+        *_crashes(scale),
         *_faults(scale),
         *_faults_of_channels(scale),
         *_stories(scale),
         *_hardships(),
-        Job("bad input", "tests/security", bad_inputs),
     ]
 
 

@@ -6,6 +6,7 @@ configuration anew). With --once every store is polled, all that is due is done,
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import tempfile
@@ -32,7 +33,7 @@ from connector.config import Mode, shown
 from connector.cycle import Report, run_cycle
 from connector.heartbeat import beat
 from connector.loading import Loaded
-from connector.opening import Client, MakeAdapter, make_adapter, open_client, spare_collector
+from connector.opening import Client, MakeAdapter, make_adapter, open_client
 from connector.shop import Shop
 from connector.staff import Staff
 from connector.store import followups
@@ -165,7 +166,7 @@ def _run_once(clients: Clients, accepted: set[tuple[Path, str]], *, as_json: boo
             raise Stop(worst(codes), *troubles)
         for trouble in troubles:
             print(trouble, file=sys.stderr)  # noqa: T201
-        spare_collector()
+        gc.freeze()  # what is open now stays so to the end: the collector need not look at it with every page
         done = _cycle_all(clients, opened, accepted, stop)
         if not stop.is_set():
             _beat(clients, opened, done)
