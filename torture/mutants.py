@@ -183,6 +183,13 @@ MUTANTS = (
         (CRASHES, FAULTS),
     ),
     Mutant(
+        "a note that is found on Shopify is not marked as ours",
+        "adapters/shopify/notes.py",
+        "        if not _is_done(seen):\n            _mark_done(client, order_id, ours, key, seen)\n",
+        "",
+        ("tests/adapters/test_shopify_writes.py",),
+    ),
+    Mutant(
         "the circuit does not hold what is far more than usual",
         "rules/breakers.py",
         "    if load.within_hour > max_per_run:\n",

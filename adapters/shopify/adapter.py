@@ -102,7 +102,7 @@ class Shopify:
         return notes.add_note(self._client, self._noting, order_id, text, key)
 
     def find_note(self, order_id: str, text: str, key: str, since: datetime, credited: Collection[str]) -> str | None:
-        return notes.find_note(self._client, order_id, text, key)
+        return notes.find_note(self._client, self._noting, order_id, text, key)
 
     def send_message(self, order_id: str, text: str, subject: str | None, key: str) -> str:
         """As the settings say: an invoice e-mail with this subject and text, or the start of a Flow workflow."""

@@ -5,6 +5,8 @@ So ours is appended to what stands there, and nothing of the merchant's may be l
 shows how far it came:
 
     trying → the note is replaced → done
+
+It is done when its mark says so, and not before: the words alone may be those of another key that says the same.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ import hashlib
 import re
 import threading
 import unicodedata
-from contextlib import suppress
 
 from msgspec import Struct
 
@@ -83,7 +84,7 @@ def add_note(client: Client, locks: Locks, order_id: str, text: str, key: str) -
     """Append the text, which is plain, to the order's note, once under one key; returns an id.
 
     Raises Rejected where the note would get longer than Shopify takes, and for a checkout; UnknownOutcome where the
-    note may stand there, or others keep replacing it; NotFound, and the errors of a write.
+    note may stand there, or cannot be marked as done, or others keep replacing it; NotFound, and the errors of a write.
     """
     ours = _as_sent(text)
     if len(ours) > LONGEST_NOTE:
@@ -94,18 +95,34 @@ def add_note(client: Client, locks: Locks, order_id: str, text: str, key: str) -
             return key
         if is_first_try or not _is_written(seen, ours, key):
             _append(client, order_id, seen.note or "", ours, key)
-        # The note stands there, whether or not that can be marked.
-        with suppress(AdapterError):
-            set_mark(client, order_id, key, f"done {_digest(ours)}", seen.metafield)
+        _mark_done(client, order_id, ours, key, seen)
     return key
 
 
-def find_note(client: Client, order_id: str, text: str, key: str) -> str | None:
+def find_note(client: Client, locks: Locks, order_id: str, text: str, key: str) -> str | None:
     """The id of the note of this key; None says that it has not been written so far, and may be tried anew.
 
-    Raises NotFound, Rejected for a checkout, and the errors of reading.
+    What is found is marked as done. Raises NotFound, Rejected for a checkout, the errors of reading, and UnknownOutcome
+    where it stands there, and cannot be marked.
     """
-    return key if _is_written(_read(client, order_id, key), _as_sent(text), key) else None
+    ours = _as_sent(text)
+    with locks.of(order_id):
+        seen = _read(client, order_id, key)
+        if not _is_written(seen, ours, key):
+            return None
+        if not _is_done(seen):
+            _mark_done(client, order_id, ours, key, seen)
+    return key
+
+
+def _mark_done(client: Client, order_id: str, ours: str, key: str, seen: _Noted) -> None:
+    """Say that the words that stand there are this key's: without that, another key with the same would take them for
+    its own.
+    """
+    try:
+        set_mark(client, order_id, key, f"done {_digest(ours)}", seen.metafield)
+    except AdapterError as error:
+        raise UnknownOutcome(f"The note of order {order_id} was written, but not marked as ours: {error}") from None
 
 
 def _claim(client: Client, order_id: str, ours: str, key: str) -> tuple[_Noted, bool]:
@@ -131,7 +148,7 @@ def _claim(client: Client, order_id: str, ours: str, key: str) -> tuple[_Noted, 
 def _is_written(seen: _Noted, ours: str, key: str) -> bool:
     """Whether the note of this key is done, or stands there: more often than the same words of other keys account for.
 
-    Where a key of theirs is not done yet, the same words stand there in either case.
+    Where a key of theirs is not done yet, the words are of whichever of us is first to mark them.
     """
     if seen.metafield is None or _is_done(seen):
         return seen.metafield is not None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import typer
@@ -99,24 +99,25 @@ def _accepted(clients: Clients, stores: Sequence[str] | None, *, everyone: bool)
 
 
 @contextmanager
-def _opened(loaded: Loaded, scratch: Path) -> Iterator[Client]:
-    """A client, ready to run. In dry mode on a copy of its state, and nobody is told anything.
+def _opened(loaded: Loaded, stack: ExitStack) -> Iterator[Client]:
+    """A client, ready to run.
 
     Raises Stop if its state cannot be used.
     """
     with state_errors():
-        client = _open(loaded, scratch)
+        client = _open(loaded, stack)
     try:
         yield client
     finally:
         client.close()
 
 
-def _open(loaded: Loaded, scratch: Path, make_adapter: MakeAdapter = make_adapter) -> Client:
+def _open(loaded: Loaded, stack: ExitStack, make_adapter: MakeAdapter = make_adapter) -> Client:
+    """In dry mode on a copy of the state, which goes when `stack` ends, and nobody is told anything."""
     if loaded.config.mode != "dry":
         return open_client(loaded, now, make_adapter=make_adapter)
-    folder = Path(tempfile.mkdtemp(dir=scratch))
-    return open_client(loaded, now, make_adapter=make_adapter, dry_copy=folder / "state.db", staff=Staff())
+    copy = Path(stack.enter_context(TemporaryDirectory(prefix="aftersale-")), "state.db")
+    return open_client(loaded, now, make_adapter=make_adapter, dry_copy=copy, staff=Staff())
 
 
 # Once ---------------------------------------------------------------------------------------------------------
@@ -151,14 +152,13 @@ def _run_once(clients: Clients, accepted: set[tuple[Path, str]], *, as_json: boo
     stop = threading.Event()
     codes = [clients.code]
     with ExitStack() as stack, _stopped_by_signals(stop):
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aftersale-")))
         opened: list[Client] = []
         troubles: list[Trouble] = []
         for loaded in clients.loaded:
             try:
                 if loaded.config.mode != "dry":
                     _lock(stack, loaded)
-                opened.append(stack.enter_context(_opened(loaded, scratch)))
+                opened.append(stack.enter_context(_opened(loaded, stack)))
             except Stop as each:
                 codes.append(each.code)
                 troubles += each.problems
@@ -305,7 +305,6 @@ def _run_on(path: Path, clients: Clients, mode: Mode | None) -> Exit:
     code = clients.code
     metrics = Metrics()
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aftersale-")))
         held: set[SecretStr] = set()
 
         def open_all(clients: Clients) -> list[Client]:
@@ -316,7 +315,7 @@ def _run_on(path: Path, clients: Clients, mode: Mode | None) -> Exit:
                         _lock(stack, loaded)
                         held.add(loaded.config.database)
                     with state_errors():
-                        opened.append(_open(loaded, scratch, metrics.counted(loaded.config.file.stem)))
+                        opened.append(_open(loaded, stack, metrics.counted(loaded.config.file.stem)))
             except Stop:
                 for client in opened:
                     client.close()

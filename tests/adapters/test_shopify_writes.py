@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
@@ -194,7 +195,7 @@ def note(store: Store, text: str = "Review request sent", key: str = KEY) -> str
 
 
 def found(store: Store, text: str = "Review request sent", key: str = KEY) -> str | None:
-    return find_note(store.client, ORDER, text, key)
+    return find_note(store.client, Locks(), ORDER, text, key)
 
 
 def invoice(store: Store, key: str = KEY) -> str:
@@ -264,16 +265,53 @@ def test_the_same_words_of_another_rule_are_not_taken_for_ours(store: Store, fau
     assert store.note == "Review request sent\n\nReview request sent"
 
 
-def note_at_last(store: Store) -> None:
-    """As a caller goes about it: after a doubt they ask whether the note is there, and try anew if not."""
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("second", ["lost", "never", "no", "crash"])
+@pytest.mark.parametrize("first", ["lost", "never", "no", "crash"])
+def test_two_notes_of_the_same_words_both_stand_there_wherever_each_was_broken_off(
+    first: str, second: str, at_once: bool
+) -> None:
+    for one, other in product(range(5), repeat=2):
+        store = Store(faults={one: first})
+        in_doubt = [KEY] if begun(store, KEY) else []
+        if not at_once:
+            settle(store, in_doubt)
+        store.faults[len(store.requests) + other] = second
+        in_doubt += [OTHER_KEY] if begun(store, OTHER_KEY) else []
+        settle(store, in_doubt)
+        assert store.note == "Review request sent\n\nReview request sent", (one, other)
+
+
+def test_a_note_that_is_found_but_cannot_be_marked_as_ours_stays_in_doubt(store: Store) -> None:
+    store.faults = {3: "crash", 5: "never"}
+    with pytest.raises(Crash):
+        note(store)
+    with pytest.raises(UnknownOutcome, match="was written, but not marked"):
+        found(store)
+    assert found(store) == KEY
+    assert store.marks[KEY].startswith("done")
+
+
+def begun(store: Store, key: str) -> bool:
+    """Whether it is in doubt, after a first try, that the note is there."""
     try:
-        note(store)
+        note(store, key=key)
     except (UnknownOutcome, Crash):
-        if found(store) is None:
-            note(store)
+        return True
     except (RateLimited, Unavailable):
-        assert "Review request sent" not in (store.note or "").split("\n\n")[1:]
-        note(store)
+        note(store, key=key)
+    return False
+
+
+def settle(store: Store, in_doubt: list[str]) -> None:
+    """As a caller goes about it: after a doubt they ask whether the note is there, and try anew if not."""
+    for key in in_doubt:
+        if found(store, key=key) is None:
+            note(store, key=key)
+
+
+def note_at_last(store: Store) -> None:
+    settle(store, [KEY] if begun(store, KEY) else [])
 
 
 def test_words_inside_a_longer_line_are_not_ours(store: Store) -> None:
@@ -397,7 +435,7 @@ def test_threads_do_not_replace_one_anothers_notes(store: Store) -> None:
 
 WRITES: dict[str, Callable[[Client, str], object]] = {
     "add_note": lambda client, order_id: add_note(client, Locks(), order_id, "text", KEY),
-    "find_note": lambda client, order_id: find_note(client, order_id, "text", KEY),
+    "find_note": lambda client, order_id: find_note(client, Locks(), order_id, "text", KEY),
     "send_invoice": lambda client, order_id: send_invoice(client, order_id, "text", None, KEY),
     "find_message": lambda client, order_id: find_message(client, order_id, KEY),
     "add_tags": lambda client, order_id: add_tags(client, order_id, ["late"]),

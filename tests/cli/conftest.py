@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -64,6 +65,7 @@ class Desk:
             finally:
                 os.environ.clear()
                 os.environ.update(before)
+                gc.unfreeze()  # what a run has set aside would stay in this process for good
         return Result(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
     def command(self, *arguments: str) -> list[str]:
