@@ -66,6 +66,23 @@ def at_random(
     return count
 
 
+def again_and_again(dialect: str, database: str, seed: int, kills: int) -> Count:
+    """Kill what looks after one order at random points when its first note is due, and again when another says the
+    same: what is still in doubt of the one must not be taken for the other.
+    """
+    chance = random.Random(seed)
+    count = Count()
+    with scene(dialect, database) as stage, forked(stage.config) as run:
+        run(stage.clock(), 0)
+        while count.tried < kills:
+            stage.place()
+            for minutes in (1, chance.randint(19, 21), chance.choice((1, 9, 11, 30))):
+                stage.later(minutes=minutes)
+                count.tried += run(stage.clock(), chance.randint(1, 45)) is None
+        count.add(_ended(stage, run, f"again and again, {_named(stage)}, seed {seed}"))
+    return count
+
+
 def of_first_walk(dialect: str, database: str, most: int = 40) -> Count:
     """A first walk that is killed at its first point, its second, and so on, never fires on what was there before."""
     count = Count()

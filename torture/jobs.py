@@ -83,8 +83,10 @@ def _crashes(scale: float) -> Iterator[Job]:
         yield Job("killed at each point in turn", where, partial(on, kind, crashes.in_turn, dialect))
         yield Job("first walk killed at each point", where, partial(on, kind, crashes.of_first_walk, dialect))
         for seed in range(1, 5):
-            random = partial(crashes.at_random, seed=seed, kills=round(50 * scale))
+            random = partial(crashes.at_random, seed=seed, kills=round(30 * scale))
             yield Job("killed at random", f"{where}, seed {seed}", partial(on, kind, random, dialect))
+            again = partial(crashes.again_and_again, seed=seed, kills=round(25 * scale))
+            yield Job("one order, killed again and again", f"{where}, seed {seed}", partial(on, kind, again, dialect))
 
 
 def _crashes_of_messages(scale: float) -> Iterator[Job]:

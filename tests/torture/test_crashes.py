@@ -26,6 +26,13 @@ def test_a_run_that_is_killed_at_one_point_after_another_repeats_and_loses_nothi
     assert count.is_clean, count.wrong
 
 
+@BOTH
+def test_an_order_whose_runs_are_killed_again_and_again_gets_each_of_two_notes_of_the_same_words(database: str) -> None:
+    dialect = "shopify" if database.startswith("sqlite") else "woocommerce"
+    count = crashes.again_and_again(dialect, database, seed=1, kills=10)
+    assert count.is_clean, count.wrong
+
+
 def test_a_first_walk_that_is_killed_again_and_again_still_fires_nothing(database: str) -> None:
     count = crashes.of_first_walk("woocommerce", database)
     assert count.tried >= 8
