@@ -36,7 +36,7 @@ from connector.judging import admitted, judge
 from connector.poller import Polled
 from connector.prepare import Judged, Made, circuit_of, world_of
 from connector.privacy import no_more_to
-from connector.settling import bare_intent, record_done, settle, without_words
+from connector.settling import bare_intent, look_up, record_done, settle, without_words
 from connector.shop import Shop
 from connector.store import followups, ledger, orders, stores, suppressions
 from connector.store.followups import Followup
@@ -240,14 +240,11 @@ def _ids_of_step(connection: sa.Connection, shop: Shop, row: Followup) -> list[i
 def _call(shop: Shop, made: Made) -> str | None:
     """Do it, once. What reaches back into the past is first looked up: it may have been done by a lost state."""
     kind = known_actions()[made.row.kind]
-    world = world_of(shop, made.row)
     if made.row.backfilled and not kind.repeatable:
-        with shop.database.read() as connection:
-            credited = followups.credited(connection, shop.id, made.row.order_id)
-        answer = kind.settle(made.prepared, world, made.row.event_at, credited)
+        answer = look_up(shop, made.row, made.prepared, made.row.event_at)
         if isinstance(answer, Found):
             return answer.result
-    return None if shop.mode == "dry" else kind.perform(made.prepared, world)
+    return None if shop.mode == "dry" else kind.perform(made.prepared, world_of(shop, made.row))
 
 
 def _leave_unknown(shop: Shop, made: Made, reason: str, tally: Tally) -> None:

@@ -23,6 +23,9 @@ log = structlog.get_logger()
 SETTLES_AFTER = timedelta(minutes=10)
 """A write that timed out may still land: until then its absence proves nothing."""
 
+LANDS_WITHIN = timedelta(hours=1)
+"""The longest that a message comes after its intent, our clock and the provider's being apart, too."""
+
 HELD_AFTER = timedelta(hours=24)
 """How long an outcome may stay unknown before a person is asked."""
 
@@ -81,6 +84,8 @@ def settle(shop: Shop, row: Followup, tally: Tally) -> bool:
         if _is_given_up(connection, row):
             return True
         match answer:
+            case Found(result) if _may_be_anothers(connection, shop, row, result, now):
+                return False
             case Found(result):
                 record_done(connection, row, result, now)
                 tally.became("done", row.rule, row.channel)
@@ -102,14 +107,51 @@ def settle(shop: Shop, row: Followup, tally: Tally) -> bool:
 def _ask(shop: Shop, row: Followup) -> Settlement:
     assert row.intent is not None
     assert row.intent_at is not None
-    kind = known_actions()[row.kind]
     prepared = msgspec.json.decode(row.intent, type=Prepared)
-    with shop.database.read() as connection:
-        credited = followups.credited(connection, shop.id, row.order_id)
     try:
-        return kind.settle(prepared, world_of(shop, row), row.intent_at, credited)
+        return look_up(shop, row, prepared, row.intent_at)
     except NotFound:
         return Undecidable("")  # the order may only seem to be gone: ask again, for a day
+
+
+def look_up(shop: Shop, row: Followup, prepared: Prepared, since: datetime) -> Settlement:
+    """Whether this was done since then. What is known to be another follow-up's is not taken for it: of the order's
+    notes and messages, or of all that went by its channel, as one phone may have the same words of several orders.
+
+    Raises AdapterError where nobody can be asked.
+    """
+    with shop.database.read() as connection:
+        if prepared.channel is not None and prepared.channel in shop.lines:
+            credited = followups.sent_by(connection, prepared.channel, since - LANDS_WITHIN)
+        else:
+            credited = followups.credited(connection, shop.id, row.order_id)
+    return known_actions()[row.kind].settle(prepared, world_of(shop, row), since, credited)
+
+
+def _may_be_anothers(connection: sa.Connection, shop: Shop, row: Followup, result: str | None, now: datetime) -> bool:
+    """Whether another follow-up has got this message meanwhile, or one with the same words for the same address may be
+    on its way, so that it is not known yet whose it is.
+    """
+    if row.channel is None or row.channel not in shop.lines:
+        return False
+    assert row.intent_at is not None
+    if result in followups.sent_by(connection, row.channel, row.intent_at - LANDS_WITHIN):
+        return True
+    ours = _words_of(row)
+    return any(
+        other.id != row.id
+        and other.channel == row.channel
+        and other.intent_at is not None
+        and now - other.intent_at < SETTLES_AFTER
+        and _words_of(other) == ours
+        for other in followups.in_state(connection, ["unknown"])
+    )
+
+
+def _words_of(row: Followup) -> tuple[str, str] | None:
+    """To whom a message goes, and what it says."""
+    message = msgspec.json.decode(row.intent, type=Prepared).message if row.intent is not None else None
+    return (message.to, message.text) if message is not None else None
 
 
 def _is_given_up(connection: sa.Connection, row: Followup) -> bool:

@@ -375,6 +375,12 @@ def credited(connection: sa.Connection, store: str, order_id: str) -> set[str]:
     return set(connection.scalars(sa.select(followups.c.result).where(*chosen)))
 
 
+def sent_by(connection: sa.Connection, channel: str, since: datetime) -> set[str]:
+    """The ids of the messages that went by this channel, of whatever store, on an intent since then."""
+    chosen = (followups.c.channel == channel, followups.c.intent_at >= since, followups.c.result.is_not(None))
+    return set(connection.scalars(sa.select(followups.c.result).where(*chosen)))
+
+
 def coupons(connection: sa.Connection, store: str) -> Iterator[Followup]:
     """What has made a coupon, whenever that was."""
     made = (followups.c.kind == "create_coupon", followups.c.state == sa.literal_column("'done'"))

@@ -259,6 +259,14 @@ sa.Index(
     sqlite_where=_IS_A_DONE_STEP,
     postgresql_where=_IS_A_DONE_STEP,
 )
+# A phone may have the same words of several orders: which message is whose is told by what went by its channel.
+sa.Index(
+    "ix_followups_sent",
+    followups.c.channel,
+    followups.c.intent_at,
+    sqlite_where=followups.c.result.is_not(None),
+    postgresql_where=followups.c.result.is_not(None),
+)
 
 suppressions = sa.Table(
     "suppressions",

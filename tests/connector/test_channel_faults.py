@@ -6,11 +6,13 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, Literal
 
 import pytest
 
 from adapters.sandbox.faults import Fault
+from adapters.sandbox.server import Request, Response
 from tests.channels.providers import ACCOUNT, TOKEN, CloudProvider, GatewayProvider, HttpProvider, TwilioProvider
 from tests.conftest import World, is_write
 
@@ -191,3 +193,54 @@ def test_a_channel_that_goes_on_refusing_us_is_passed_over_and_the_staff_hears_o
     )
     rows = [row for row in story.world.rows() if row.kind == "send"]
     assert all(f"{story.channel}: it rests until" in str(row.passed_over) for row in rows if row.state == "done")
+
+
+@pytest.mark.parametrize("kind", ["twilio"], indirect=True)
+@pytest.mark.parametrize("email", ["noa@example.com", "dana@example.org"])
+def test_of_two_orders_of_one_phone_each_gets_its_message_though_both_say_the_same(story: Story, email: str) -> None:
+    """The first is never taken, and its outcome not known; the second goes out while that is so."""
+    story.provider.faults.add(once("reset"))
+    first = story.world.store.add_order(billing={"phone": "050-234-5678", "email": "noa@example.com"})
+    story.world.run()
+    second = story.world.store.add_order(billing={"phone": "050-234-5678", "email": email})
+    story.world.later(minutes=5)
+    story.world.run()
+    assert [(row.number, row.state) for row in story.world.rows() if row.kind == "send"] == [
+        (str(first), "unknown"),
+        (str(second), "done"),
+    ]
+    story.wait()
+    assert [each["body"] for each in story.provider.sent] == ["Hello Noa", "Hello Noa"]
+    assert {row.state for row in story.world.rows()} == {"done"}
+
+
+@pytest.mark.parametrize("kind", ["twilio"], indirect=True)
+def test_what_is_just_being_sent_to_the_same_phone_is_not_taken_for_what_was_lost(story: Story) -> None:
+    """Two people share a phone: one's message is lost, and asked for while the other's is taken, but not answered."""
+    provider, honest = story.provider, story.provider.answer
+    taken, asked = threading.Event(), threading.Event()
+    posts = count(1)
+
+    def answer(request: Request) -> Response | None:
+        if request.method == "GET":
+            response = honest(request)
+            asked.set()
+            return response
+        if next(posts) == 1:
+            assert taken.wait(5)
+            return None
+        response = honest(request)
+        taken.set()
+        assert asked.wait(5)
+        return response
+
+    story.world.timeout = 5.0
+    story.world.open()
+    provider.answer = answer
+    for email in ("noa@example.com", "dana@example.org"):
+        story.world.store.add_order(billing={"phone": "050-234-5678", "email": email})
+    story.world.run()
+    provider.answer = honest
+    story.wait()
+    assert [each["body"] for each in provider.sent] == ["Hello Noa", "Hello Noa"]
+    assert {row.state for row in story.world.rows()} == {"done"}

@@ -79,6 +79,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_followups_order", "followups", ["store", "order_id"], unique=False)
     op.create_index("ix_followups_person", "followups", ["person"], unique=False)
+    op.create_index(
+        "ix_followups_sent",
+        "followups",
+        ["channel", "intent_at"],
+        unique=False,
+        sqlite_where=sa.text("result IS NOT NULL"),
+        postgresql_where=sa.text("result IS NOT NULL"),
+    )
     op.create_table(
         "listening",
         sa.Column("store", sa.Text(), nullable=False),
