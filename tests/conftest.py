@@ -215,6 +215,11 @@ def _plain_logs() -> None:
     set_up_logs("warning")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: some tests wait, for a daemon or a slow store."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A module that is marked `every_database` has its stories told on each."""
     if "database" in metafunc.fixturenames:
