@@ -215,6 +215,7 @@ def _plain_logs() -> None:
     set_up_logs("warning")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: some tests wait, for a daemon or a slow store."""
     return (os.cpu_count() or 1) + 1

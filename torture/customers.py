@@ -100,6 +100,8 @@ WAKING = timedelta(hours=3)
 """So late, at most, the shop learns what happened in a store that fails now and then."""
 LOOK = timedelta(minutes=1)
 """For so long the shop goes by what it saw of an order."""
+GLANCE = timedelta(seconds=10)
+"""What comes while the shop looks is dated by the beginning of that look, so much before it at most."""
 AMPLE = timedelta(hours=14)
 """What was due for so long without a break has come, whatever failed."""
 CALM = 48
@@ -178,11 +180,11 @@ def _by_rank(sale: Sale, earlier: Collection[Sale]) -> Iterator[Due]:
 def _by_time(sale: Sale, later: Collection[Sale], now: datetime) -> Iterator[Due]:
     if sale.paid_at is None or not sale.is_bought:
         return
-    if not _heard_of([each.at for each in later], now) and now >= sale.at + timedelta(hours=30):
+    if not _heard_of([each.at for each in later], now) and _is_over(sale.at, timedelta(hours=30), now):
         yield Due("come-back", sale.order, surely=not later)
     if not sale.awaits_the_shop:
         return
-    if now >= sale.paid_at + timedelta(hours=5):
+    if _is_over(sale.paid_at, timedelta(hours=5), now):
         yield Due("untouched", sale.order)
     came = now - (now - now.replace(hour=0, minute=0, second=0) - NOON) % timedelta(days=1)
     if sale.paid_at < came + WAKING and sale.at < came:
@@ -193,8 +195,9 @@ def _by_payment(sale: Sale, later: Collection[Sale], now: datetime) -> Iterator[
     if not sale.sent:
         yield Due("packing-slip-coupon", sale.order)
     again = [each.paid_at for each in later if each.is_bought and each.paid_at is not None and each.sku == sale.sku]
-    used_up = timedelta(hours=8 * sale.pieces - 2)
-    if sale.sku == "LENS" and sale.paid_at is not None and now >= sale.paid_at + used_up and not _heard_of(again, now):
+    if sale.sku != "LENS" or sale.paid_at is None or _heard_of(again, now):
+        return
+    if _is_over(sale.paid_at, timedelta(hours=8 * sale.pieces - 2), now):
         yield Due("refill", sale.order, surely=not again)
 
 
@@ -203,11 +206,16 @@ def _heard_of(moments: Collection[datetime], now: datetime) -> bool:
     return any(moment < now - WAKING for moment in moments)
 
 
+def _is_over(since: datetime, span: timedelta, now: datetime) -> bool:
+    return now >= since + span - GLANCE
+
+
 def _by_itself(sale: Sale, now: datetime, dialect: str) -> Iterator[Due]:
     was_free = sale.looked_at is not None and now <= sale.looked_at + LOOK
-    if now >= sale.at + timedelta(hours=2) and (was_free or not sale.on_hold):
+    if _is_over(sale.at, timedelta(hours=2), now) and (was_free or not sale.on_hold):
         yield Due("patient", sale.order, surely=not sale.on_hold)
-    if now >= sale.at + timedelta(minutes=5) and not sale.refunded and (sale.is_bought or dialect == "shopify"):
+    confirmed = sale.is_bought or (dialect == "shopify" and not sale.refunded)
+    if confirmed and _is_over(sale.at, timedelta(minutes=5), now):
         yield Due("order-confirmation", sale.order)
 
 
