@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import msgspec
@@ -105,53 +106,61 @@ def settle(shop: Shop, row: Followup, tally: Tally) -> bool:
 
 
 def _ask(shop: Shop, row: Followup) -> Settlement:
-    assert row.intent is not None
     assert row.intent_at is not None
-    prepared = msgspec.json.decode(row.intent, type=Prepared)
     try:
-        return look_up(shop, row, prepared, row.intent_at)
+        return look_up(shop, row, _prepared(row), row.intent_at)
     except NotFound:
         return Undecidable("")  # the order may only seem to be gone: ask again, for a day
 
 
 def look_up(shop: Shop, row: Followup, prepared: Prepared, since: datetime) -> Settlement:
-    """Whether this was done since then. What is known to be another follow-up's is not taken for it: of the order's
-    notes and messages, or of all that went by its channel, as one phone may have the same words of several orders.
+    """Whether this was done since then, and not for another follow-up.
 
     Raises AdapterError where nobody can be asked.
     """
     with shop.database.read() as connection:
-        if prepared.channel is not None and prepared.channel in shop.lines:
-            credited = followups.sent_by(connection, prepared.channel, since - LANDS_WITHIN)
-        else:
-            credited = followups.credited(connection, shop.id, row.order_id)
+        credited = _credited(connection, shop, row, prepared, since)
     return known_actions()[row.kind].settle(prepared, world_of(shop, row), since, credited)
 
 
+def _credited(
+    connection: sa.Connection, shop: Shop, row: Followup, prepared: Prepared, since: datetime
+) -> Collection[str]:
+    """The ids that are known to be other follow-ups': of what is on the order, or of all that went by a channel, as one
+    phone may have the same words of several orders.
+    """
+    if prepared.message is not None and prepared.channel is not None:
+        return followups.sent_by(connection, prepared.channel, since - LANDS_WITHIN)
+    return followups.credited(connection, shop.id, row.order_id)
+
+
 def _may_be_anothers(connection: sa.Connection, shop: Shop, row: Followup, result: str | None, now: datetime) -> bool:
-    """Whether another follow-up has got this message meanwhile, or one with the same words for the same address may be
+    """Whether another follow-up has got this meanwhile, or a message with the same words for the same address may be
     on its way, so that it is not known yet whose it is.
     """
-    if row.channel is None or row.channel not in shop.lines:
-        return False
     assert row.intent_at is not None
-    if result in followups.sent_by(connection, row.channel, row.intent_at - LANDS_WITHIN):
+    prepared = _prepared(row)
+    if result in _credited(connection, shop, row, prepared, row.intent_at):
         return True
-    ours = _words_of(row)
-    return any(
+    return prepared.message is not None and any(
         other.id != row.id
         and other.channel == row.channel
+        and other.intent is not None
         and other.intent_at is not None
         and now - other.intent_at < SETTLES_AFTER
-        and _words_of(other) == ours
+        and _words(_prepared(other)) == _words(prepared)
         for other in followups.in_state(connection, ["unknown"])
     )
 
 
-def _words_of(row: Followup) -> tuple[str, str] | None:
+def _words(prepared: Prepared) -> tuple[str, str] | None:
     """To whom a message goes, and what it says."""
-    message = msgspec.json.decode(row.intent, type=Prepared).message if row.intent is not None else None
-    return (message.to, message.text) if message is not None else None
+    return (prepared.message.to, prepared.message.text) if prepared.message is not None else None
+
+
+def _prepared(row: Followup) -> Prepared:
+    assert row.intent is not None
+    return msgspec.json.decode(row.intent, type=Prepared)
 
 
 def _is_given_up(connection: sa.Connection, row: Followup) -> bool:

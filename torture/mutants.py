@@ -58,15 +58,15 @@ MUTANTS = (
     Mutant(
         "an unknown outcome is tried again without a look-up",
         "connector/settling.py",
-        "        return look_up(shop, row, prepared, row.intent_at)\n",
+        "        return look_up(shop, row, _prepared(row), row.intent_at)\n",
         "        return Absent()\n",
         (FAULTS, "tests/connector/test_never_twice.py"),
     ),
     Mutant(
         "a message of another order to the same phone is taken for the one that was lost",
         "connector/settling.py",
-        "        if prepared.channel is not None and prepared.channel in shop.lines:\n",
-        "        if prepared.channel == 'none':\n",
+        "    if prepared.message is not None and prepared.channel is not None:\n",
+        "    if prepared.channel == 'none':\n",
         ("tests/connector/test_channel_faults.py",),
     ),
     Mutant(
